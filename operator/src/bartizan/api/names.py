@@ -1,0 +1,39 @@
+"""The API's fixed words: group, labels, annotations and object names.
+
+They are part of the contract with users (a label typed into a manifest must never change its spelling), so they live once,
+below every other layer.
+"""
+
+from typing import Any, Final, TypeAlias
+
+KubeObject: TypeAlias = dict[str, Any]
+"""A Kubernetes object as the API server speaks it: JSON, nothing validated, nothing dropped."""
+
+GROUP: Final = "bartizan.dev"
+VERSION: Final = "v1alpha1"
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+
+ENFORCEMENT_LABEL: Final = f"{GROUP}/enforcement"
+"""On a namespace: `enforce`, `warn` or `audit` makes it governed."""
+POLICY_LABEL: Final = f"{GROUP}/policy"
+"""On an emitted object: the name of the policy that owns it."""
+MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
+MANAGED_BY: Final = "bartizan"
+HASH_ANNOTATION: Final = f"{GROUP}/desired-hash"
+"""On an emitted object: SHA-256 of what bartizan meant it to be."""
+
+BASELINE_NETWORK_POLICY: Final = "bartizan-baseline"
+INDEX_NAME: Final = "index"
+DEFAULT_NAME: Final = "default"
+"""The name of the one SecurityBaseline and of the TrustDomain the chart makes."""
+
+IDENTITY_VOLUME: Final = "bartizan-identity"
+IDENTITY_MOUNT_PATH: Final = "/var/run/secrets/bartizan.dev/tls"
+
+SYSTEM_NAMESPACES: Final = ("kube-system", "kube-public", "kube-node-lease")
+"""Never governed, by their immutable `kubernetes.io/metadata.name`; the release's own namespace joins them at run time."""
+
+
+def network_policy_name(policy: str) -> str:
+    """Return the name of the NetworkPolicy that holds `policy`'s isolation and allows."""
+    return f"ssp-{policy}"

@@ -1,0 +1,64 @@
+"""The kinds of `bartizan.dev/v1alpha1`; `bartizan crd` renders the CRDs from these models and nothing else."""
+
+from bartizan.api.v1alpha1.baseline import BaselineNetwork, DnsService, SecurityBaselineSpec
+from bartizan.api.v1alpha1.common import ApiModel, LabelSelector, Requirement
+from bartizan.api.v1alpha1.identity import Identity, Mtls, SecretRef
+from bartizan.api.v1alpha1.index import IndexEntry, PolicyIndexSpec
+from bartizan.api.v1alpha1.network import (
+    EgressPort,
+    EgressRule,
+    IngressRule,
+    Network,
+    Peer,
+    Port,
+    Protocol,
+    WorkloadPeer,
+)
+from bartizan.api.v1alpha1.policy import ServiceSecurityPolicySpec, Workload
+from bartizan.api.v1alpha1.secrets import SecretFile, SecretItem, Secrets, VaultSource
+from bartizan.api.v1alpha1.status import (
+    CertificateStatus,
+    Condition,
+    EdgeStatus,
+    EmittedObject,
+    PolicyStatus,
+    PolicySummary,
+)
+from bartizan.api.v1alpha1.trust_domain import AuthorityStatus, TrustDomainSpec, TrustDomainStatus
+
+__all__ = [
+    "ApiModel",
+    "AuthorityStatus",
+    "BaselineNetwork",
+    "CertificateStatus",
+    "Condition",
+    "DnsService",
+    "EdgeStatus",
+    "EgressPort",
+    "EgressRule",
+    "EmittedObject",
+    "Identity",
+    "IndexEntry",
+    "IngressRule",
+    "LabelSelector",
+    "Mtls",
+    "Network",
+    "Peer",
+    "PolicyIndexSpec",
+    "PolicyStatus",
+    "PolicySummary",
+    "Port",
+    "Protocol",
+    "Requirement",
+    "SecretFile",
+    "SecretItem",
+    "SecretRef",
+    "Secrets",
+    "SecurityBaselineSpec",
+    "ServiceSecurityPolicySpec",
+    "TrustDomainSpec",
+    "TrustDomainStatus",
+    "VaultSource",
+    "Workload",
+    "WorkloadPeer",
+]

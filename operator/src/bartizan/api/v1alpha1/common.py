@@ -1,0 +1,88 @@
+"""What every part of the API shares: the model's manners and the label selector.
+
+Models are frozen (a decision may keep them) and refuse unknown fields: a typing mistake in a security policy must never
+be read as silence.
+"""
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic.alias_generators import to_camel
+
+DnsLabel = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", min_length=1, max_length=63)]
+"""A DNS label (RFC 1123): lower case letters, digits and inner hyphens, at most 63."""
+
+DnsSubdomain = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
+        min_length=1,
+        max_length=253,
+    ),
+]
+"""A DNS subdomain (RFC 1123), the form of most Kubernetes names."""
+
+CelRule: TypeAlias = dict[str, JsonValue]
+"""One entry of `x-kubernetes-validations`: `rule`, `message`, optionally `fieldPath` and `messageExpression`."""
+
+
+def cel(rule: str, message: str, **more: str) -> CelRule:
+    """Return a CEL rule as it stands in a CRD's schema."""
+    return {"rule": rule, "message": message, **more}
+
+
+def cel_rules(*rules: CelRule) -> dict[str, JsonValue]:
+    """Return what a model adds to its JSON schema so that the API server judges by `rules`."""
+    return {"x-kubernetes-validations": list(rules)}
+
+
+class ApiModel(BaseModel):
+    """Base of all API models: camelCase in JSON, frozen, unknown fields refused."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+    )
+
+
+class Requirement(ApiModel):
+    """One expression of a label selector, with the meaning Kubernetes gives it."""
+
+    model_config = ConfigDict(
+        json_schema_extra=cel_rules(
+            cel(
+                "self.operator in ['In', 'NotIn'] ? self.values.size() > 0 : self.values.size() == 0",
+                "values must be given for In and NotIn, and left out for Exists and DoesNotExist",
+            )
+        )
+    )
+
+    key: str = Field(min_length=1, max_length=317)
+    """The label's key."""
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
+    """How the label's value is compared."""
+    values: tuple[Annotated[str, Field(max_length=63)], ...] = Field(default=(), max_length=32)
+    """The values compared with, for In and NotIn."""
+
+
+class LabelSelector(ApiModel):
+    """Which pods: all of `matchLabels` and all of `matchExpressions` must hold. An empty selector is refused."""
+
+    model_config = ConfigDict(
+        json_schema_extra=cel_rules(
+            cel(
+                "self.matchLabels.size() > 0 || self.matchExpressions.size() > 0",
+                "a selector must name at least one label: an empty one would select every pod of the namespace",
+            )
+        )
+    )
+
+    match_labels: dict[Annotated[str, Field(max_length=317)], Annotated[str, Field(max_length=63)]] = Field(
+        default_factory=dict, max_length=16
+    )
+    """Labels a pod must carry with exactly these values."""
+    match_expressions: tuple[Requirement, ...] = Field(default=(), max_length=16)
+    """Further requirements on a pod's labels."""

@@ -1,0 +1,37 @@
+"""PolicyIndex: what the API server's own admission policies read, one object per governed namespace.
+
+Its size is paid for on every pod that is created, so entries are lean: compiled selectors and demands, no prose. Only the
+controller writes it (a guard in the API server sees to that).
+"""
+
+from pydantic import Field
+
+from bartizan.api.v1alpha1.common import ApiModel, Requirement
+
+
+class IndexEntry(ApiModel):
+    """What one policy selects and demands of its pods."""
+
+    name: str
+    """The policy."""
+    account: str
+    """The ServiceAccount its pods run."""
+    labels: dict[str, str]
+    """`matchLabels` of its selector."""
+    expressions: tuple[Requirement, ...]
+    """`matchExpressions` of its selector."""
+    annotations: dict[str, str]
+    """Annotations its pods must carry: the injection."""
+    identity: str
+    """The Secret mounted into its pods; empty when there is none yet."""
+
+
+class PolicyIndexSpec(ApiModel):
+    """The policies of one namespace, found by one of their labels."""
+
+    buckets: dict[str, tuple[IndexEntry, ...]] = Field(default_factory=dict)
+    """Entries by one `label=value` that their pods must carry."""
+    rest: tuple[IndexEntry, ...] = ()
+    """Entries whose selector has no `matchLabels`."""
+    accounts: dict[str, str] = Field(default_factory=dict)
+    """ServiceAccount to the policies that name it, joined by commas."""

@@ -1,0 +1,166 @@
+"""The network section: the service's own ports, who may call it, and whom it may call.
+
+Neighbours are named by their policy (`service: payments`), never by labels or addresses that somebody else could carry.
+Everything not listed is denied, both ways.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from bartizan.api.v1alpha1.common import ApiModel, DnsLabel, DnsSubdomain, LabelSelector, cel, cel_rules
+
+Protocol = Literal["TCP", "UDP", "SCTP"]
+PortNumber = Annotated[int, Field(ge=1, le=65535)]
+PortName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", min_length=1, max_length=15)]
+Cidr = Annotated[str, Field(min_length=3, max_length=64)]
+
+PEER_KINDS = ("service", "workload", "self", "internet", "cidr")
+_ONE_KIND = cel(
+    "[" + ", ".join(f"has(self.{kind})" for kind in PEER_KINDS) + "].filter(x, x).size() == 1",
+    "a peer names exactly one of: " + ", ".join(PEER_KINDS),
+)
+
+
+class Port(ApiModel):
+    """A port on which the service's pods listen."""
+
+    name: PortName
+    """What rules call it by."""
+    port: PortNumber
+    """The pod's own port number (not the Service's)."""
+    protocol: Protocol = "TCP"
+    """The transport protocol."""
+
+
+class Empty(ApiModel):
+    """A peer that needs no more words."""
+
+
+class WorkloadPeer(ApiModel):
+    """Pods without a policy of their own, found by labels. Labels can be forged there: prefer `service`."""
+
+    namespace: DnsLabel
+    """The namespace the pods run in."""
+    selector: LabelSelector
+    """Which pods of that namespace."""
+
+
+class Peer(ApiModel):
+    """The other end of an edge: exactly one kind."""
+
+    model_config = ConfigDict(
+        json_schema_extra=cel_rules(
+            _ONE_KIND,
+            cel("!has(self.__namespace__) || has(self.service)", "namespace goes with service only"),
+            cel("self.except.size() == 0 || has(self.cidr)", "except goes with cidr only"),
+            cel(
+                "!has(self.cidr) || isCIDR(self.cidr)",
+                "cidr must be an IPv4 or IPv6 block such as 203.0.113.0/24",
+            ),
+            cel(
+                "self.except.all(e, isCIDR(e) && has(self.cidr) && isCIDR(self.cidr) && cidr(self.cidr).containsCIDR(e))",
+                "every entry of except must be a block inside cidr",
+            ),
+        )
+    )
+
+    service: DnsSubdomain | None = None
+    """The name of another ServiceSecurityPolicy."""
+    namespace: DnsLabel | None = None
+    """The namespace of that policy; left out: the policy's own."""
+    workload: WorkloadPeer | None = None
+    """Pods that have no policy."""
+    self_: Empty | None = Field(default=None, alias="self")
+    """The service's own pods, replica to replica."""
+    internet: Empty | None = None
+    """Every address outside the cluster, IPv4 and IPv6; never pods, Services, nodes, link-local or cloud metadata."""
+    cidr: Cidr | None = None
+    """A block of addresses. The cloud's metadata addresses stay closed even if the block holds them."""
+    except_: tuple[Cidr, ...] = Field(default=(), alias="except", max_length=64)
+    """Blocks inside `cidr` that stay closed."""
+
+
+class IngressRule(ApiModel):
+    """Who may call, and on which of the service's ports."""
+
+    from_: Peer = Field(alias="from")
+    """The caller."""
+    ports: tuple[PortName, ...] = Field(default=(), max_length=32)
+    """Names from `network.ports`; left out: all of them."""
+
+
+class EgressPort(ApiModel):
+    """A port of the called side: by name (a service's), or by number with an optional range."""
+
+    model_config = ConfigDict(
+        json_schema_extra=cel_rules(
+            cel("has(self.name) != has(self.port)", "a port is given by exactly one of name or port"),
+            cel(
+                "!has(self.endPort) || (has(self.port) && self.endPort >= self.port)",
+                "endPort needs port and must not be below it",
+            ),
+            cel("!has(self.protocol) || has(self.port)", "protocol goes with port; a name brings its own"),
+        )
+    )
+
+    name: PortName | None = None
+    """The name of a port in the called policy."""
+    port: PortNumber | None = None
+    """A port number."""
+    end_port: PortNumber | None = None
+    """The last port of a range that begins at `port`."""
+    protocol: Protocol | None = None
+    """The transport protocol of a numbered port; TCP when left out."""
+
+
+class EgressRule(ApiModel):
+    """Whom the service may call, and on which ports."""
+
+    model_config = ConfigDict(
+        json_schema_extra=cel_rules(
+            cel(
+                "has(self.to.service) || has(self.to.self) || self.ports.size() > 0",
+                "ports must be listed unless the peer is a service or self, whose own ports are the default",
+            ),
+            cel(
+                "has(self.to.service) || has(self.to.self) || self.ports.all(p, has(p.port))",
+                "a port name only means something at a service or self: give the number",
+            ),
+        )
+    )
+
+    to: Peer
+    """The called side."""
+    ports: tuple[EgressPort, ...] = Field(default=(), max_length=32)
+    """Which ports; left out for a service or self: all that it declares."""
+    reason: str | None = Field(default=None, max_length=256)
+    """Why the call is needed, for the people who review it; shown in the status."""
+
+
+class Network(ApiModel):
+    """Ports, callers and calls of the service. Left out: nothing may call it and it may call nothing but DNS."""
+
+    model_config = ConfigDict(
+        json_schema_extra=cel_rules(
+            cel(
+                "self.ports.all(p, self.ports.exists_one(q, q.name == p.name))",
+                "the names of ports must differ",
+            ),
+            cel(
+                "self.ingress.all(r, r.ports.all(n, self.ports.exists(p, p.name == n)))",
+                "an ingress rule names a port that network.ports does not have",
+            ),
+            cel(
+                "self.ingress.size() == 0 || self.ports.size() > 0",
+                "ingress needs network.ports: list the ports on which the service listens",
+            ),
+        )
+    )
+
+    ports: tuple[Port, ...] = Field(default=(), max_length=32)
+    """The pods' own ports. A worker that listens nowhere has none."""
+    ingress: tuple[IngressRule, ...] = Field(default=(), max_length=128)
+    """Who may call. Nobody else can."""
+    egress: tuple[EgressRule, ...] = Field(default=(), max_length=128)
+    """Whom the service may call. Nothing else but the cluster's DNS."""

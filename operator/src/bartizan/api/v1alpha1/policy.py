@@ -1,0 +1,39 @@
+"""ServiceSecurityPolicy: the whole security posture of one microservice, in one object."""
+
+from bartizan.api.v1alpha1.common import ApiModel, DnsSubdomain, LabelSelector
+from bartizan.api.v1alpha1.identity import Identity, Mtls
+from bartizan.api.v1alpha1.network import Network
+from bartizan.api.v1alpha1.secrets import Secrets
+
+
+class Workload(ApiModel):
+    """Which pods are this service."""
+
+    selector: LabelSelector
+    """The pods' labels. A pod of a governed namespace must be selected by exactly one policy."""
+    service_account_name: DnsSubdomain | None = None
+    """The ServiceAccount the pods run as; left out: the policy's own name. Selected pods must run it, and a pod that runs it
+    must be selected by a policy that names it."""
+
+
+class ServiceSecurityPolicySpec(ApiModel):
+    """The declared posture."""
+
+    workload: Workload
+    """Which pods are this service."""
+    network: Network = Network()
+    """Who may call it and whom it may call."""
+    identity: Identity = Identity()
+    """Who vouches for it."""
+    mtls: Mtls = Mtls()
+    """Its certificate."""
+    secrets: Secrets = Secrets()
+    """Its secrets at run time."""
+
+    def account(self, policy_name: str) -> str:
+        """Return the ServiceAccount the policy's pods run as."""
+        return self.workload.service_account_name or policy_name
+
+    def secret_name(self, policy_name: str) -> str:
+        """Return the name of the certificate Secret."""
+        return self.mtls.secret.name or f"{policy_name}-tls"

@@ -1,0 +1,106 @@
+"""What bartizan says back: conditions, edges, certificate, emitted objects. Never a secret value."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from bartizan.api.v1alpha1.common import ApiModel
+
+
+class Condition(ApiModel):
+    """One observation, as in `metav1.Condition`."""
+
+    type: str = Field(max_length=316)
+    """What is observed."""
+    status: Literal["True", "False", "Unknown"]
+    """Whether it holds."""
+    observed_generation: int = 0
+    """The generation it was observed at."""
+    last_transition_time: datetime
+    """When `status` last changed."""
+    reason: str = Field(pattern=r"^[A-Z][A-Za-z0-9]*$", max_length=128)
+    """Why, from a closed and documented set."""
+    message: str = Field(max_length=4096)
+    """Why, in a sentence for a person, with the fix."""
+
+
+class EdgeStatus(ApiModel):
+    """One declared edge and how far it has come."""
+
+    from_: str | None = Field(default=None, alias="from")
+    """The caller, for an ingress edge."""
+    to: str | None = None
+    """The called side, for an egress edge."""
+    ports: tuple[str, ...] = ()
+    """Port and protocol, such as `8443/TCP`."""
+    state: Literal["Applied", "PendingConsent", "Degraded", "Denied"]
+    """Applied: written. PendingConsent: the other side has not declared it. Degraded, Denied: see reason."""
+    reason: str | None = None
+    """Why it is not simply applied, from a closed set."""
+    message: str | None = None
+    """The same for a person; or the reason the policy gives for the edge."""
+
+
+class CertificateStatus(ApiModel):
+    """The certificate in force."""
+
+    secret_name: str
+    """Where it is."""
+    spiffe_id: str = Field(alias="spiffeID")
+    """Whom it names."""
+    dns_names: tuple[str, ...] = ()
+    """DNS names in it."""
+    serial: str
+    """Its serial number, hex."""
+    authority: str
+    """The issuing authority's id."""
+    not_before: datetime
+    """Valid from."""
+    not_after: datetime
+    """Valid until."""
+    next_renewal: datetime
+    """When the next one will be issued."""
+
+
+class EmittedObject(ApiModel):
+    """One object that bartizan keeps for the policy."""
+
+    kind: str
+    """Its kind."""
+    name: str
+    """Its name, in the policy's namespace."""
+    hash: str
+    """SHA-256 of what it is meant to be, the first 16 hex digits."""
+
+
+class PolicySummary(ApiModel):
+    """Counts for the printer columns."""
+
+    edges: int = 0
+    """All declared edges."""
+    applied: int = 0
+    """Edges written on both sides."""
+    pending: int = 0
+    """Edges that wait for the other side."""
+    degraded: int = 0
+    """Edges that are narrower than declared."""
+
+
+class PolicyStatus(ApiModel):
+    """The status of a ServiceSecurityPolicy."""
+
+    observed_generation: int = 0
+    """The generation this status speaks of."""
+    mode: str = "NotGoverned"
+    """Enforce, Warn, Audit, or NotGoverned: the namespace's."""
+    conditions: tuple[Condition, ...] = ()
+    """Ready, NetworkEnforced, CertificateReady, SecretsInjected, ConsentComplete."""
+    summary: PolicySummary = PolicySummary()
+    """Counts."""
+    edges: tuple[EdgeStatus, ...] = Field(default=(), max_length=50)
+    """The edges, at most 50; the summary counts all."""
+    certificate: CertificateStatus | None = None
+    """The certificate in force."""
+    emitted: tuple[EmittedObject, ...] = ()
+    """What bartizan keeps for this policy."""

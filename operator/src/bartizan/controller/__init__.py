@@ -1,0 +1,1 @@
+"""The reconciling process: queue, observe, plan, apply."""

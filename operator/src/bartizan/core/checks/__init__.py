@@ -1,0 +1,1 @@
+"""One file per admission check: the Python function and its CEL twin."""

@@ -1,0 +1,1 @@
+"""Which annotations and volumes a policy's pods must carry."""

@@ -1,0 +1,123 @@
+"""Everything a decision may look at, as frozen values.
+
+A snapshot is gathered once by I/O and handed to pure functions; whatever is not in it cannot influence a decision. Views keep
+only what decisions read, so that a test builds them in a line.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from bartizan.api.names import KubeObject
+from bartizan.api.v1alpha1 import SecurityBaselineSpec, ServiceSecurityPolicySpec, TrustDomainSpec
+from bartizan.core.reasons import Mode
+
+PolicyKey: TypeAlias = tuple[str, str]
+"""Namespace and name of a policy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyView:
+    """A policy that could be read."""
+
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    spec: ServiceSecurityPolicySpec
+
+    @property
+    def key(self) -> PolicyKey:
+        """Namespace and name."""
+        return (self.namespace, self.name)
+
+    @property
+    def account(self) -> str:
+        """The ServiceAccount its pods run as."""
+        return self.spec.account(self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvalidPolicy:
+    """A policy that cannot be read; `problem` is a sentence that names the field."""
+
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamespaceView:
+    """A namespace and how it is governed."""
+
+    name: str
+    mode: Mode
+    deleting: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceView:
+    """A Service's name and what it selects (nothing selected: an empty mapping)."""
+
+    namespace: str
+    name: str
+    selector: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterRanges:
+    """Addresses inside the cluster, as CIDR strings: never part of the peer `internet`."""
+
+    pods: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
+    dns_addresses: tuple[str, ...] = ()
+    """The ClusterIPs of the cluster's DNS Service, as /32 or /128 blocks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustDomainView:
+    """A TrustDomain's name and specification."""
+
+    name: str
+    uid: str
+    generation: int
+    spec: TrustDomainSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The cluster as far as bartizan's decisions look at it."""
+
+    policies: Mapping[PolicyKey, PolicyView] = field(default_factory=dict)
+    invalid: Mapping[PolicyKey, InvalidPolicy] = field(default_factory=dict)
+    namespaces: Mapping[str, NamespaceView] = field(default_factory=dict)
+    services: tuple[ServiceView, ...] = ()
+    ranges: ClusterRanges = ClusterRanges()
+    baseline: SecurityBaselineSpec = SecurityBaselineSpec()
+    trust_domains: Mapping[str, TrustDomainView] = field(default_factory=dict)
+
+    def mode(self, namespace: str) -> Mode:
+        """Return how `namespace` is governed; one that is not known is not governed."""
+        view = self.namespaces.get(namespace)
+        return view.mode if view else Mode.NOT_GOVERNED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectRef:
+    """Where an object lives. Cluster-scoped objects have an empty namespace."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+
+    @classmethod
+    def of(cls, item: KubeObject) -> "ObjectRef":
+        """Return the reference of a whole object."""
+        meta = item["metadata"]
+        return cls(
+            api_version=item["apiVersion"], kind=item["kind"], namespace=meta.get("namespace", ""), name=meta["name"]
+        )

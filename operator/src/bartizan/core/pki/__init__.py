@@ -1,0 +1,1 @@
+"""When and what to issue: certificate decisions as pure functions."""

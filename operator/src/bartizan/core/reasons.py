@@ -1,0 +1,79 @@
+"""The closed set of condition types, reasons and modes, so that users can match on them and the docs can list them all.
+
+A reason is API: it is never renamed, and a new one is added here together with its sentence in the reference.
+"""
+
+from enum import StrEnum
+
+
+class Mode(StrEnum):
+    """How a namespace is governed (label `bartizan.dev/enforcement`)."""
+
+    ENFORCE = "Enforce"
+    WARN = "Warn"
+    AUDIT = "Audit"
+    NOT_GOVERNED = "NotGoverned"
+
+
+class ConditionType(StrEnum):
+    """What is observed of a policy or trust domain."""
+
+    READY = "Ready"
+    NETWORK_ENFORCED = "NetworkEnforced"
+    CERTIFICATE_READY = "CertificateReady"
+    SECRETS_INJECTED = "SecretsInjected"
+    CONSENT_COMPLETE = "ConsentComplete"
+
+
+class Reason(StrEnum):
+    """Why a condition has its status, or an edge its state."""
+
+    # Ready
+    APPLIED = "Applied"
+    """Everything the policy declares is written."""
+    NAMESPACE_NOT_GOVERNED = "NamespaceNotGoverned"
+    """The namespace lacks the label that puts it under bartizan."""
+    INVALID_SPEC = "InvalidSpec"
+    """The object cannot be read as a policy; the message names the field."""
+    NOT_READY = "NotReady"
+    """Another condition of this object is not met; the message names it."""
+    RECONCILE_FAILED = "ReconcileFailed"
+    """The API server refused or could not take a write; it is tried again."""
+    FIELD_CONFLICT = "FieldConflict"
+    """An object of the same name belongs to somebody else and is left alone."""
+    # NetworkEnforced
+    NOT_PROVEN = "NotProven"
+    """The NetworkPolicy is written; no probe has shown that packets obey it."""
+    REPORT_ONLY = "ReportOnly"
+    """The namespace is in warn or audit mode: nothing is cut."""
+    # CertificateReady
+    ISSUED = "Issued"
+    """The Secret holds a certificate that meets the policy."""
+    PENDING = "Pending"
+    """Not issued yet; the message says what is waited for."""
+    TRUST_DOMAIN_NOT_FOUND = "TrustDomainNotFound"
+    """The policy names a TrustDomain that does not exist."""
+    AUTHORITY_NOT_READY = "AuthorityNotReady"
+    """The TrustDomain has no authority that can sign."""
+    CA_KEY_LOST = "CAKeyLost"
+    """An authority's Secret is gone or unreadable; it is never made again silently."""
+    SECRET_NOT_OURS = "SecretNotOurs"  # noqa: S105 -- a reason, not a password
+    """A Secret of that name exists and belongs to somebody else."""
+    # SecretsInjected
+    GATE_HOLDS = "GateHolds"
+    """Pods get the annotations, and a pod without them is refused."""
+    NONE_DECLARED = "NoneDeclared"
+    """The policy declares none."""
+    # ConsentComplete and edges
+    MUTUAL = "Mutual"
+    """Every edge between policies is declared on both sides."""
+    PENDING_CONSENT = "PendingConsent"
+    """The other policy does not declare its side."""
+    PEER_NOT_FOUND = "PeerNotFound"
+    """No policy of that name exists."""
+    PORT_NOT_FOUND = "PortNotFound"
+    """The other policy has no port of that name."""
+    FORBIDDEN_BY_BASELINE = "ForbiddenByBaseline"
+    """The SecurityBaseline does not allow such a peer."""
+    METADATA_CLOSED = "MetadataClosed"
+    """The block holds the cloud's metadata addresses; they stay closed."""

@@ -1,0 +1,1 @@
+"""The only door to the Kubernetes API: raw objects in, raw objects out."""

@@ -1,0 +1,1 @@
+"""Process start-up: settings, telemetry, kopf as event source, wiring."""

@@ -1,0 +1,1 @@
+"""Those who can sign a workload certificate."""

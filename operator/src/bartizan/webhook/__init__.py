@@ -1,0 +1,1 @@
+"""The admission server for what the API server's own policies cannot do."""
