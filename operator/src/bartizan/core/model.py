@@ -96,7 +96,7 @@ class Snapshot:
     namespaces: Mapping[str, NamespaceView] = field(default_factory=dict)
     services: tuple[ServiceView, ...] = ()
     ranges: ClusterRanges = ClusterRanges()
-    baseline: SecurityBaselineSpec = SecurityBaselineSpec()
+    baseline: SecurityBaselineSpec = field(default_factory=SecurityBaselineSpec)
     trust_domains: Mapping[str, TrustDomainView] = field(default_factory=dict)
 
     def mode(self, namespace: str) -> Mode:

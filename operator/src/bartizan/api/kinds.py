@@ -1,0 +1,86 @@
+"""The kinds bartizan reads or writes, with the words their paths need.
+
+A closed table instead of discovery: the operator's RBAC lists the same kinds, and a kind that is not here cannot be touched.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from bartizan.api.names import API_VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind: what it is called in objects and in paths."""
+
+    api_version: str
+    kind: str
+    plural: str
+    namespaced: bool = True
+
+    @property
+    def group(self) -> str:
+        """The API group; empty for the core group."""
+        return self.api_version.rpartition("/")[0]
+
+    def path(self, namespace: str = "", name: str = "") -> str:
+        """Return the URL path of the collection or, with `name`, of the object."""
+        root = f"/apis/{self.api_version}" if "/" in self.api_version else f"/api/{self.api_version}"
+        scope = f"/namespaces/{namespace}" if self.namespaced and namespace else ""
+        return f"{root}{scope}/{self.plural}" + (f"/{name}" if name else "")
+
+
+POLICY: Final = Kind(API_VERSION, "ServiceSecurityPolicy", "servicesecuritypolicies")
+SECURITY_BASELINE: Final = Kind(API_VERSION, "SecurityBaseline", "securitybaselines", namespaced=False)
+TRUST_DOMAIN: Final = Kind(API_VERSION, "TrustDomain", "trustdomains", namespaced=False)
+POLICY_INDEX: Final = Kind(API_VERSION, "PolicyIndex", "policyindices")
+NETWORK_POLICY: Final = Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies")
+SERVICE_CIDR: Final = Kind("networking.k8s.io/v1", "ServiceCIDR", "servicecidrs", namespaced=False)
+NAMESPACE: Final = Kind("v1", "Namespace", "namespaces", namespaced=False)
+NODE: Final = Kind("v1", "Node", "nodes", namespaced=False)
+POD: Final = Kind("v1", "Pod", "pods")
+SECRET: Final = Kind("v1", "Secret", "secrets")
+SERVICE: Final = Kind("v1", "Service", "services")
+LEASE: Final = Kind("coordination.k8s.io/v1", "Lease", "leases")
+EVENT: Final = Kind("events.k8s.io/v1", "Event", "events")
+ROLE_BINDING: Final = Kind("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings")
+VALIDATING_POLICY: Final = Kind(
+    "admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy", "validatingadmissionpolicies", namespaced=False
+)
+VALIDATING_BINDING: Final = Kind(
+    "admissionregistration.k8s.io/v1",
+    "ValidatingAdmissionPolicyBinding",
+    "validatingadmissionpolicybindings",
+    namespaced=False,
+)
+MUTATING_POLICY: Final = Kind(
+    "admissionregistration.k8s.io/v1", "MutatingAdmissionPolicy", "mutatingadmissionpolicies", namespaced=False
+)
+MUTATING_BINDING: Final = Kind(
+    "admissionregistration.k8s.io/v1",
+    "MutatingAdmissionPolicyBinding",
+    "mutatingadmissionpolicybindings",
+    namespaced=False,
+)
+
+ALL: Final = (
+    POLICY,
+    SECURITY_BASELINE,
+    TRUST_DOMAIN,
+    POLICY_INDEX,
+    NETWORK_POLICY,
+    SERVICE_CIDR,
+    NAMESPACE,
+    NODE,
+    POD,
+    SECRET,
+    SERVICE,
+    LEASE,
+    EVENT,
+    ROLE_BINDING,
+    VALIDATING_POLICY,
+    VALIDATING_BINDING,
+    MUTATING_POLICY,
+    MUTATING_BINDING,
+)
+BY_NAME: Final = {(kind.api_version, kind.kind): kind for kind in ALL}
