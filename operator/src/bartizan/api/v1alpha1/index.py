@@ -1,7 +1,7 @@
 """PolicyIndex: what the API server's own admission policies read, one object per governed namespace.
 
-Its size is paid for on every pod that is created, so entries are lean: compiled selectors and demands, no prose. Only the
-controller writes it (a guard in the API server sees to that).
+Its size is paid for on every pod that is created, so entries are lean: compiled selectors and demands, no prose, and what is
+empty is left out. Only the controller writes it (a guard in the API server sees to that).
 """
 
 from pydantic import Field
@@ -16,14 +16,14 @@ class IndexEntry(ApiModel):
     """The policy."""
     account: str
     """The ServiceAccount its pods run."""
-    labels: dict[str, str]
-    """`matchLabels` of its selector."""
-    expressions: tuple[Requirement, ...]
+    labels: dict[str, str] = Field(default_factory=dict)
+    """`matchLabels` of its selector, without the label of its bucket."""
+    expressions: tuple[Requirement, ...] = ()
     """`matchExpressions` of its selector."""
-    annotations: dict[str, str]
+    annotations: dict[str, str] = Field(default_factory=dict)
     """Annotations its pods must carry: the injection."""
-    identity: str
-    """The Secret mounted into its pods; empty when there is none yet."""
+    identity: str = ""
+    """The Secret mounted into its pods; left out: none is."""
 
 
 class PolicyIndexSpec(ApiModel):

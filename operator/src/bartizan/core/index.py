@@ -1,0 +1,77 @@
+"""Compiles the policies of a namespace into the one object that the API server's own admission policies read.
+
+The API server pays for this object on every pod it admits, so an entry holds only what is judged, empty parts are left out,
+and entries lie in buckets: a pod is compared with the few policies that share a label with it, not with all.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from bartizan.api.kinds import POLICY_INDEX
+from bartizan.api.names import INDEX_NAME, MANAGED_BY, MANAGED_BY_LABEL, KubeObject
+from bartizan.core.emit import sealed
+from bartizan.core.injection.plan import annotations
+from bartizan.core.model import PolicyView
+
+_PREFERRED_KEYS: Final = ("app.kubernetes.io/name", "app")
+
+
+def compile_index(namespace: str, policies: Iterable[PolicyView]) -> KubeObject:
+    """Return the sealed PolicyIndex of `namespace`, the same for the same policies in any order.
+
+    Policies of other namespaces are left out, so that a caller may hand over all it has.
+    """
+    mine = sorted((policy for policy in policies if policy.namespace == namespace), key=lambda policy: policy.name)
+    buckets: dict[str, list[KubeObject]] = {}
+    rest: list[KubeObject] = []
+    accounts: dict[str, list[str]] = {}
+    for policy in mine:
+        labels = policy.spec.workload.selector.match_labels
+        key = bucket_key(labels)
+        entry = _entry(policy, without=key)
+        if key is None:
+            rest.append(entry)
+        else:
+            buckets.setdefault(f"{key}={labels[key]}", []).append(entry)
+        accounts.setdefault(policy.account, []).append(policy.name)
+    spec: KubeObject = {}
+    if buckets:
+        spec["buckets"] = {key: buckets[key] for key in sorted(buckets)}
+    if rest:
+        spec["rest"] = rest
+    if accounts:
+        spec["accounts"] = {account: ",".join(names) for account, names in sorted(accounts.items())}
+    return sealed(
+        {
+            "apiVersion": POLICY_INDEX.api_version,
+            "kind": POLICY_INDEX.kind,
+            "metadata": {
+                "name": INDEX_NAME,
+                "namespace": namespace,
+                "labels": {MANAGED_BY_LABEL: MANAGED_BY},
+            },
+            "spec": spec,
+        }
+    )
+
+
+def bucket_key(labels: Mapping[str, str]) -> str | None:
+    """Return the label that a policy is filed under: the one most likely to differ between services."""
+    return next((key for key in _PREFERRED_KEYS if key in labels), min(labels, default=None))
+
+
+def _entry(policy: PolicyView, *, without: str | None) -> KubeObject:
+    """Return what one policy selects and demands; the label of its bucket is not repeated."""
+    selector = policy.spec.workload.selector
+    whole: dict[str, Any] = {
+        "name": policy.name,
+        "account": policy.account,
+        "labels": {key: value for key, value in sorted(selector.match_labels.items()) if key != without},
+        "expressions": [
+            {"key": item.key, "operator": item.operator, **({"values": list(item.values)} if item.values else {})}
+            for item in selector.match_expressions
+        ],
+        "annotations": annotations(policy),
+        "identity": policy.spec.secret_name(policy.name),
+    }
+    return {key: value for key, value in whole.items() if value}
