@@ -9,8 +9,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import cluster as harness
 import pytest
+
+import cluster as harness
 
 ROOT = Path(__file__).parent.parent
 _control_plane = pytest.StashKey[harness.Cluster]()

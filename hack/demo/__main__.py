@@ -7,12 +7,12 @@ import sys
 import time
 from datetime import timedelta
 
-import cluster as harness
-from cluster.progress import Reporter, elapsed
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+import cluster as harness
+from cluster.progress import Reporter, elapsed
 from demo import evidence, install, reachability
 
 NAME = "bartizan-demo"
@@ -47,7 +47,12 @@ def _run(name: str, provider: str | None, console: Console) -> list[evidence.Evi
     target = harness.up(name, node=True, provider=provider, progress=report)
     install.install(target, install.load_images(target, report), report)
     _apply_shop(target, report)
-    return [*_matrix(target, console), *_refusals(target, console), *_identity(target, console), *_policies(target, console)]
+    return [
+        *_matrix(target, console),
+        *_refusals(target, console),
+        *_identity(target, console),
+        *_policies(target, console),
+    ]
 
 
 def _apply_shop(target: harness.Cluster, report: Reporter) -> None:
@@ -109,7 +114,11 @@ def _policies(target: harness.Cluster, console: Console) -> list[evidence.Eviden
     listed = target.kubectl("get", "ssp", "--all-namespaces").stdout
     console.print(escape(listed))
     rows = listed.splitlines()[1:]
-    return [evidence.Evidence("three policies are listed as ready", len(rows) == 3 and all("True" in row for row in rows), "")]
+    return [
+        evidence.Evidence(
+            "three policies are listed as ready", len(rows) == 3 and all("True" in row for row in rows), ""
+        )
+    ]
 
 
 def _tell(found: list[evidence.Evidence], console: Console) -> None:

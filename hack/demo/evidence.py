@@ -55,7 +55,17 @@ def certificate(target: harness.Cluster, namespace: str, secret: str, spiffe_id:
         chain.write_bytes(base64.b64decode(data["tls.crt"]))
         bundle.write_bytes(base64.b64decode(data["ca.crt"]))
         verdicts = [
-            _openssl("verify", "-x509_strict", "-purpose", purpose, "-CAfile", str(bundle), "-untrusted", str(chain), str(chain))
+            _openssl(
+                "verify",
+                "-x509_strict",
+                "-purpose",
+                purpose,
+                "-CAfile",
+                str(bundle),
+                "-untrusted",
+                str(chain),
+                str(chain),
+            )
             for purpose in ("sslserver", "sslclient")
         ]
         names = _openssl("x509", "-in", str(chain), "-noout", "-ext", "subjectAltName", "-dates").stdout

@@ -55,7 +55,9 @@ def test_nothing_is_left_for_later() -> None:
 @pytest.mark.parametrize("path", TESTS, ids=lambda path: str(path.relative_to(ROOT / "tests")))
 def test_every_test_states_its_promise(path: Path) -> None:
     """Each test function has a docstring: the sentence it stands for."""
-    assert [node.name for node in _functions(path) if node.name.startswith("test_") and not ast.get_docstring(node)] == []
+    assert [
+        node.name for node in _functions(path) if node.name.startswith("test_") and not ast.get_docstring(node)
+    ] == []
 
 
 def test_the_readme_is_short() -> None:

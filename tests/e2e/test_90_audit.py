@@ -1,0 +1,67 @@
+"""What the API server's audit log says of everything the tests before made bartizan do."""
+
+import json
+from urllib.parse import parse_qs, urlparse
+
+import pytest
+
+pytestmark = pytest.mark.node
+OWN = "system:serviceaccount:bartizan-system:"
+WRITES = {"create", "update", "patch", "delete", "deletecollection"}
+
+
+@pytest.fixture(scope="module")
+def calls(shop):
+    """Every finished call of bartizan's own accounts."""
+    lines = shop.cluster.audit_log.read_text().splitlines()
+    events = [json.loads(line) for line in lines if OWN in line]
+    own = [
+        event for event in events if event["user"]["username"].startswith(OWN) and event["stage"] == "ResponseComplete"
+    ]
+    assert len(own) > 100
+    return own
+
+
+def test_no_call_was_forbidden(calls) -> None:
+    """The chart's RBAC grants what bartizan does: the API server has not once answered 403."""
+    refused = [
+        (call["verb"], call["requestURI"]) for call in calls if call.get("responseStatus", {}).get("code") == 403
+    ]
+    assert refused == []
+
+
+def test_no_403_is_in_any_log(shop) -> None:
+    """Nor does any log of the controller or the webhook speak of one."""
+    for component in ("controller", "webhook"):
+        assert [line for line in shop.logs(component).splitlines() if "403" in line and "orbidden" in line] == []
+
+
+def test_every_write_is_a_server_side_apply_by_a_named_manager(calls) -> None:
+    """Every write but a deletion is an apply patch whose field manager is one of bartizan's own."""
+    strangers = [
+        (call["verb"], call["requestURI"])
+        for call in calls
+        if call["verb"] in WRITES - {"delete"}
+        and not parse_qs(urlparse(call["requestURI"]).query).get("fieldManager", [""])[0].startswith("bartizan/")
+    ]
+    assert strangers == []
+
+
+def test_secrets_were_read_only_where_bartizan_governs(calls) -> None:
+    """No list, watch or read of Secrets left the governed namespaces and the release's own."""
+    seen = {
+        call["objectRef"].get("namespace", "")
+        for call in calls
+        if call.get("objectRef", {}).get("resource") == "secrets" and "subresource" not in call["objectRef"]
+    }
+    assert seen <= {"shop", "finance", "bartizan-system"}
+    assert "shop" in seen
+
+
+def test_no_process_has_crashed(shop) -> None:
+    """No container of bartizan was restarted, and none logged a traceback."""
+    pods = shop.items("pods", "bartizan-system", "app.kubernetes.io/name=bartizan")
+    assert [
+        pod["metadata"]["name"] for pod in pods for s in pod["status"]["containerStatuses"] if s["restartCount"]
+    ] == []
+    assert "Traceback" not in shop.logs("controller") + shop.logs("webhook")
