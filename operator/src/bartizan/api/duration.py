@@ -17,19 +17,24 @@ _UNITS: Final = {
 }
 _PART: Final = re.compile(r"(\d+)(ms|h|m|s)")
 PATTERN: Final = r"^([0-9]+(ms|h|m|s))+$"
+_LENGTH: Final = 32
 
 
-def parse_duration(text: str | timedelta) -> timedelta:
+def parse_duration(text: object) -> timedelta:
     """Return the span a Go-style duration names.
 
     Raises:
-        ValueError: the text is not one or more of `<digits>(h|m|s|ms)` without signs, fractions or spaces.
+        ValueError: the text is not one or more of `<digits>(h|m|s|ms)` without signs, fractions or spaces, or names a span
+            that no `timedelta` holds.
     """
     if isinstance(text, timedelta):
         return text
-    if not re.fullmatch(PATTERN, text):
+    if not isinstance(text, str) or len(text) > _LENGTH or not re.fullmatch(PATTERN, text):
         raise ValueError(f"not a duration: {text!r}; write digits with a unit, as in 24h, 1h30m or 90s")
-    return sum((int(number) * _UNITS[unit] for number, unit in _PART.findall(text)), timedelta())
+    try:
+        return sum((int(number) * _UNITS[unit] for number, unit in _PART.findall(text)), timedelta())
+    except OverflowError:
+        raise ValueError(f"not a duration: {text!r} is longer than {timedelta.max.days} days") from None
 
 
 def format_duration(span: timedelta) -> str:
@@ -47,6 +52,6 @@ Duration = Annotated[
     timedelta,
     BeforeValidator(parse_duration),
     PlainSerializer(format_duration, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": PATTERN, "maxLength": 32}),
+    WithJsonSchema({"type": "string", "pattern": PATTERN, "maxLength": _LENGTH}),
 ]
 """A span of time, spelled the Go way in JSON and YAML."""

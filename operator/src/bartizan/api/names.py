@@ -22,6 +22,13 @@ MANAGED_BY: Final = "bartizan"
 HASH_ANNOTATION: Final = f"{GROUP}/desired-hash"
 """On an emitted object: SHA-256 of what bartizan meant it to be."""
 
+TRUST_DOMAIN_LABEL: Final = f"{GROUP}/trust-domain"
+"""On an authority's Secret: the TrustDomain object it belongs to."""
+AUTHORITY_ROLE_LABEL: Final = f"{GROUP}/authority-role"
+"""On an authority's Secret: `root` or `issuing`."""
+AUTHORITY_GENERATION_LABEL: Final = f"{GROUP}/authority-generation"
+"""On an authority's Secret: counts up from 1 within its role."""
+
 BASELINE_NETWORK_POLICY: Final = "bartizan-baseline"
 INDEX_NAME: Final = "index"
 DEFAULT_NAME: Final = "default"

@@ -7,11 +7,21 @@ from pydantic import ConfigDict, Field
 
 from bartizan.api.duration import Duration
 from bartizan.api.v1alpha1.common import ApiModel, DnsLabel, LabelSelector, cel, cel_rules
-from bartizan.api.v1alpha1.network import Cidr
+from bartizan.api.v1alpha1.network import BLOCK, Cidr, is_block
 
 
 class DnsService(ApiModel):
     """The cluster's DNS, the one destination that every pod may reach on port 53."""
+
+    model_config = ConfigDict(
+        json_schema_extra=cel_rules(
+            cel(
+                f"self.addresses.all(a, {is_block('a')})",
+                f"every entry must be {BLOCK}",
+                fieldPath=".addresses",
+            )
+        )
+    )
 
     namespace: DnsLabel = "kube-system"
     """Where its pods run."""
@@ -27,8 +37,8 @@ class BaselineNetwork(ApiModel):
     model_config = ConfigDict(
         json_schema_extra=cel_rules(
             cel(
-                "self.clusterCIDRs.all(c, isCIDR(c))",
-                "every entry must be an IPv4 or IPv6 block",
+                f"self.clusterCIDRs.all(c, {is_block('c')})",
+                f"every entry must be {BLOCK}",
                 fieldPath=".clusterCIDRs",
             )
         )
@@ -44,6 +54,16 @@ class BaselineNetwork(ApiModel):
 
 class BaselineMtls(ApiModel):
     """Limits on certificates."""
+
+    model_config = ConfigDict(
+        json_schema_extra=cel_rules(
+            cel(
+                "duration(self.maxLifetime) >= duration('1h') && duration(self.maxLifetime) <= duration('168h')",
+                "maxLifetime must lie between 1h and 168h",
+                fieldPath=".maxLifetime",
+            )
+        )
+    )
 
     max_lifetime: Duration = timedelta(hours=168)
     """The longest lifetime a policy gets; a longer one is shortened to it."""

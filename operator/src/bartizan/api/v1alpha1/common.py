@@ -4,7 +4,7 @@ Models are frozen (a decision may keep them) and refuse unknown fields: a typing
 be read as silence.
 """
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from pydantic.alias_generators import to_camel
@@ -21,6 +21,13 @@ DnsSubdomain = Annotated[
     ),
 ]
 """A DNS subdomain (RFC 1123), the form of most Kubernetes names."""
+
+OBJECT_NAME: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+OBJECT_NAME_MAX: Final = 50
+"""So that `ssp-<policy>` and the like stay labels of at most 63 characters."""
+
+ObjectName = Annotated[str, Field(pattern=OBJECT_NAME, min_length=1, max_length=OBJECT_NAME_MAX)]
+"""The name of a policy or trust domain: a DNS label short enough for names derived from it."""
 
 CelRule: TypeAlias = dict[str, JsonValue]
 """One entry of `x-kubernetes-validations`: `rule`, `message`, optionally `fieldPath` and `messageExpression`."""
@@ -56,6 +63,7 @@ class Requirement(ApiModel):
             cel(
                 "self.operator in ['In', 'NotIn'] ? self.values.size() > 0 : self.values.size() == 0",
                 "values must be given for In and NotIn, and left out for Exists and DoesNotExist",
+                fieldPath=".values",
             )
         )
     )

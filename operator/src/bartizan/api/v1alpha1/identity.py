@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field
 
 from bartizan.api.duration import Duration
 from bartizan.api.names import DEFAULT_NAME
-from bartizan.api.v1alpha1.common import ApiModel, DnsSubdomain, cel, cel_rules
+from bartizan.api.v1alpha1.common import ApiModel, DnsSubdomain, ObjectName, cel, cel_rules
 
 DnsName = Annotated[
     str,
@@ -35,7 +35,7 @@ class Identity(ApiModel):
         )
     )
 
-    trust_domain: DnsSubdomain = DEFAULT_NAME
+    trust_domain: ObjectName = DEFAULT_NAME
     """The TrustDomain object whose authority signs."""
     dns_names: tuple[DnsName, ...] = Field(default=(), max_length=16)
     """Further DNS names for the certificate. The Services' own names are added by themselves."""

@@ -4,16 +4,32 @@ Neighbours are named by their policy (`service: payments`), never by labels or a
 Everything not listed is denied, both ways.
 """
 
-from typing import Annotated, Literal
+from ipaddress import ip_network
+from typing import Annotated, Final, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
-from bartizan.api.v1alpha1.common import ApiModel, DnsLabel, DnsSubdomain, LabelSelector, cel, cel_rules
+from bartizan.api.v1alpha1.common import ApiModel, DnsLabel, LabelSelector, ObjectName, cel, cel_rules
 
 Protocol = Literal["TCP", "UDP", "SCTP"]
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
 PortName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", min_length=1, max_length=15)]
-Cidr = Annotated[str, Field(min_length=3, max_length=64)]
+BLOCK: Final = "an IPv4 or IPv6 block without bits below its prefix, such as 203.0.113.0/24 or 2001:db8::/32"
+
+
+def is_block(expression: str) -> str:
+    """Return the CEL expression that says whether a string is such a block."""
+    return f"(isCIDR({expression}) && cidr({expression}) == cidr({expression}).masked())"
+
+
+def _block(text: str) -> str:
+    """Refuse what is not an address block, so that no decision meets one even where the API server's rules were bypassed."""
+    ip_network(text)
+    return text
+
+
+Cidr = Annotated[str, Field(pattern=r"^[0-9a-fA-F.:]+/[0-9]{1,3}$", max_length=43), AfterValidator(_block)]
+"""A block of addresses in CIDR notation (RFC 4632, RFC 4291), without bits below the prefix."""
 
 PEER_KINDS = ("service", "workload", "self", "internet", "cidr")
 _ONE_KIND = cel(
@@ -52,20 +68,27 @@ class Peer(ApiModel):
     model_config = ConfigDict(
         json_schema_extra=cel_rules(
             _ONE_KIND,
-            cel("!has(self.__namespace__) || has(self.service)", "namespace goes with service only"),
-            cel("self.except.size() == 0 || has(self.cidr)", "except goes with cidr only"),
             cel(
-                "!has(self.cidr) || isCIDR(self.cidr)",
-                "cidr must be an IPv4 or IPv6 block such as 203.0.113.0/24",
+                "!has(self.__namespace__) || has(self.service)",
+                "namespace goes with service only",
+                fieldPath=".namespace",
+            ),
+            cel("self.except.size() == 0 || has(self.cidr)", "except goes with cidr only", fieldPath=".except"),
+            cel(
+                f"!has(self.cidr) || {is_block('self.cidr')}",
+                f"cidr must be {BLOCK}",
+                fieldPath=".cidr",
             ),
             cel(
-                "self.except.all(e, isCIDR(e) && has(self.cidr) && isCIDR(self.cidr) && cidr(self.cidr).containsCIDR(e))",
+                "!has(self.cidr) || !isCIDR(self.cidr)"
+                f" || self.except.all(e, {is_block('e')} && cidr(self.cidr).containsCIDR(cidr(e)))",
                 "every entry of except must be a block inside cidr",
+                fieldPath=".except",
             ),
         )
     )
 
-    service: DnsSubdomain | None = None
+    service: ObjectName | None = None
     """The name of another ServiceSecurityPolicy."""
     namespace: DnsLabel | None = None
     """The namespace of that policy; left out: the policy's own."""
@@ -95,12 +118,17 @@ class EgressPort(ApiModel):
 
     model_config = ConfigDict(
         json_schema_extra=cel_rules(
-            cel("has(self.name) != has(self.port)", "a port is given by exactly one of name or port"),
+            cel("has(self.name) != has(self.port)", "a port is given by exactly one of name and port"),
             cel(
                 "!has(self.endPort) || (has(self.port) && self.endPort >= self.port)",
                 "endPort needs port and must not be below it",
+                fieldPath=".endPort",
             ),
-            cel("!has(self.protocol) || has(self.port)", "protocol goes with port; a name brings its own"),
+            cel(
+                "!has(self.protocol) || has(self.port)",
+                "protocol goes with port; a name brings its own",
+                fieldPath=".protocol",
+            ),
         )
     )
 
@@ -122,10 +150,12 @@ class EgressRule(ApiModel):
             cel(
                 "has(self.to.service) || has(self.to.self) || self.ports.size() > 0",
                 "ports must be listed unless the peer is a service or self, whose own ports are the default",
+                fieldPath=".ports",
             ),
             cel(
                 "has(self.to.service) || has(self.to.self) || self.ports.all(p, has(p.port))",
                 "a port name only means something at a service or self: give the number",
+                fieldPath=".ports",
             ),
         )
     )
@@ -146,14 +176,17 @@ class Network(ApiModel):
             cel(
                 "self.ports.all(p, self.ports.exists_one(q, q.name == p.name))",
                 "the names of ports must differ",
+                fieldPath=".ports",
             ),
             cel(
                 "self.ingress.all(r, r.ports.all(n, self.ports.exists(p, p.name == n)))",
                 "an ingress rule names a port that network.ports does not have",
+                fieldPath=".ingress",
             ),
             cel(
                 "self.ingress.size() == 0 || self.ports.size() > 0",
                 "ingress needs network.ports: list the ports on which the service listens",
+                fieldPath=".ports",
             ),
         )
     )

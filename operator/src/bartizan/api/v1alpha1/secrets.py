@@ -25,6 +25,16 @@ class VaultSource(ApiModel):
 class SecretFile(ApiModel):
     """Where in the container the secret is put."""
 
+    model_config = ConfigDict(
+        json_schema_extra=cel_rules(
+            cel(
+                "!self.path.split('/').exists(part, part == '.' || part == '..')",
+                "path must stay below /vault/secrets: no part of it may be . or ..",
+                fieldPath=".path",
+            )
+        )
+    )
+
     path: str = Field(min_length=1, max_length=255, pattern=r"^[A-Za-z0-9_.\-]+(/[A-Za-z0-9_.\-]+)*$")
     """The file's path below `/vault/secrets`."""
     mode: FileMode = "0400"
@@ -54,18 +64,22 @@ class Secrets(ApiModel):
             cel(
                 "self.items.all(i, self.items.exists_one(j, j.name == i.name))",
                 "the names of items must differ",
+                fieldPath=".items",
             ),
             cel(
                 "self.items.all(i, self.items.all(j, j.vault.role == i.vault.role))",
                 "all items share one Vault role: a pod logs in to Vault once",
+                fieldPath=".items",
             ),
             cel(
                 "self.items.all(i, self.items.all(j, i.containers == j.containers))",
                 "all items name the same containers: the Vault injector mounts its volume for all secrets or none",
+                fieldPath=".items",
             ),
             cel(
                 "self.items.all(i, self.items.exists_one(j, j.file.path == i.file.path))",
                 "two items cannot be written to the same file",
+                fieldPath=".items",
             ),
         )
     )

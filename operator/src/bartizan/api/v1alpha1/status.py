@@ -1,7 +1,7 @@
 """What bartizan says back: conditions, edges, certificate, emitted objects. Never a secret value."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -23,6 +23,13 @@ class Condition(ApiModel):
     """Why, from a closed and documented set."""
     message: str = Field(max_length=4096)
     """Why, in a sentence for a person, with the fix."""
+
+
+Conditions = Annotated[
+    tuple[Condition, ...],
+    Field(max_length=32, json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}),
+]
+"""Conditions, at most one of each type."""
 
 
 class EdgeStatus(ApiModel):
@@ -94,7 +101,7 @@ class PolicyStatus(ApiModel):
     """The generation this status speaks of."""
     mode: str = "NotGoverned"
     """Enforce, Warn, Audit, or NotGoverned: the namespace's."""
-    conditions: tuple[Condition, ...] = ()
+    conditions: Conditions = ()
     """Ready, NetworkEnforced, CertificateReady, SecretsInjected, ConsentComplete."""
     summary: PolicySummary = PolicySummary()
     """Counts."""

@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Field
 
 from bartizan.api.duration import Duration
 from bartizan.api.v1alpha1.common import ApiModel, cel, cel_rules
-from bartizan.api.v1alpha1.status import Condition
+from bartizan.api.v1alpha1.status import Conditions
 
 
 class Lifetimes(ApiModel):
@@ -67,7 +67,7 @@ class TrustDomainStatus(ApiModel):
 
     observed_generation: int = 0
     """The generation this status speaks of."""
-    conditions: tuple[Condition, ...] = ()
+    conditions: Conditions = ()
     """Ready."""
     authorities: tuple[AuthorityStatus, ...] = ()
     """All authorities in use."""
