@@ -100,14 +100,14 @@ def _referred(schema: Mapping[str, Any], defs: Mapping[str, Any], where: str) ->
 
 def crd(resource: Resource) -> KubeObject:
     """Return the CustomResourceDefinition of one kind (`apiextensions.k8s.io/v1`)."""
-    parts = {"spec": structural(resource.spec)}
+    properties = {**_META, "spec": structural(resource.spec)}
     if resource.status is not None:
-        parts["status"] = structural(resource.status)
+        properties["status"] = structural(resource.status)
     root = {
         "description": resource.description,
         "type": "object",
         "required": ["spec"],
-        "properties": {**_META, **parts},
+        "properties": properties,
         **({"x-kubernetes-validations": list(resource.rules)} if resource.rules else {}),
     }
     names = {
