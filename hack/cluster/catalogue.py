@@ -69,7 +69,7 @@ def node(lane: str) -> tuple[Program, ...]:
 
 
 CONTAINERD_PROGRAMS = ("containerd", "containerd-shim-runc-v2", "ctr")
-CNI_PLUGINS = ("main/bridge", "main/loopback", "ipam/host-local", "meta/portmap")
+CNI_PLUGINS = ("main/bridge", "ipam/host-local", "meta/portmap")
 
 
 def programs(lane: str, *, with_node: bool) -> tuple[Program, ...]:

@@ -29,7 +29,11 @@ def parser() -> argparse.ArgumentParser:
 
     def verb(name: str, summary: str, example: str) -> argparse.ArgumentParser:
         return verbs.add_parser(
-            name, help=summary, description=summary, epilog=f"example: python -m cluster {example}", formatter_class=_RAW
+            name,
+            help=summary,
+            description=summary,
+            epilog=f"example: python -m cluster {example}",
+            formatter_class=_RAW,
         )
 
     up = verb("up", "start a cluster, or find the one that runs", "up --control-plane-only --name dev")

@@ -97,7 +97,8 @@ def kubelet(layout: Layout, gates: tuple[str, ...]) -> str:
 def containerd(layout: Layout, cni_bin: Path) -> str:
     """Render containerd's configuration (version 3) with every folder below the run's own.
 
-    Without `restrict_oom_score_adj` runc dies in containers that may not lower their own score.
+    Without `restrict_oom_score_adj` runc dies in containers that may not lower their own score. The loopback plugin
+    would leave result files outside the run's folder that carry no name of ours; containerd's own does not.
     """
     state = layout.run / "containerd"
     text = f"""
@@ -125,6 +126,7 @@ def containerd(layout: Layout, cni_bin: Path) -> str:
           [plugins."io.containerd.cri.v1.runtime".cni]
             bin_dirs = ["{cni_bin}"]
             conf_dir = "{layout.run / "cni"}"
+            use_internal_loopback = true
           [plugins."io.containerd.cri.v1.runtime".containerd]
             default_runtime_name = "runc"
             [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc]

@@ -105,7 +105,9 @@ def require_go() -> None:
     """
     wanted = f"Go {GO_MINIMUM[0]}.{GO_MINIMUM[1]} or newer"
     if shutil.which("go") is None:
-        raise MissingDependency(f"no `go` on the PATH; {wanted} compiles the cluster's programs: install it from go.dev/dl")
+        raise MissingDependency(
+            f"no `go` on the PATH; {wanted} compiles the cluster's programs: install it from go.dev/dl"
+        )
     said = run(["go", "version"]).stdout.strip()
     found = go_version(said)
     if found is None or found < GO_MINIMUM:

@@ -53,7 +53,9 @@ def running(name: str, lane: str, *, node: bool) -> State | None:
     if found is None:
         return None
     if state.judge(found, processes.alive, processes.boot_id()) == "busy":
-        raise NameConflict(f"cluster {name} is being {_gerund(found)} by process {found.owner.pid}: wait, or use --name")
+        raise NameConflict(
+            f"cluster {name} is being {_gerund(found)} by process {found.owner.pid}: wait, or use --name"
+        )
     if found.lane != lane or (node and not found.node):
         shape = "with a node" if found.node else "control plane only"
         raise NameConflict(

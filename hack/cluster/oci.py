@@ -43,8 +43,8 @@ class Runtime:
 def layer(target: Path, files: Iterable[tuple[str, Path]]) -> None:
     """Write a layer holding the given (path in the image, file or folder) pairs, folders with all below them."""
     members: dict[str, Path | None] = {}
-    for inside, source in files:
-        inside = inside.strip("/")
+    for wanted, source in files:
+        inside = wanted.strip("/")
         members.update(dict.fromkeys(_parents(inside)))
         members[inside] = source
         if source.is_dir():

@@ -26,7 +26,9 @@ BASE_PACKAGES = "python3-minimal,libpython3-stdlib,ca-certificates"
 SUITE = "bookworm"
 PYTHON = "3.11"
 _PLATFORMS = ("manylinux_2_36_x86_64", "manylinux_2_34_x86_64", "manylinux_2_28_x86_64", "manylinux2014_x86_64")
-_RUNTIME = Runtime(["/usr/bin/python3", "-m", "bartizan"], env={"PYTHONPATH": HOME, "PYTHONUNBUFFERED": "1"}, workdir=HOME)
+_RUNTIME = Runtime(
+    ["/usr/bin/python3", "-m", "bartizan"], env={"PYTHONPATH": HOME, "PYTHONUNBUFFERED": "1"}, workdir=HOME
+)
 Requires = Callable[[str], tuple[str, list[str]] | None]
 
 
@@ -55,7 +57,15 @@ def operator_image(wheel_or_source: Path, tag: str, report: Reporter | None = No
 
 def base_command(target: Path) -> list[str]:
     """Return the command that makes Debian's minimal root with Python as a tar."""
-    return ["mmdebstrap", "--variant=minbase", "--mode=root", f"--include={BASE_PACKAGES}", "--quiet", SUITE, str(target)]
+    return [
+        "mmdebstrap",
+        "--variant=minbase",
+        "--mode=root",
+        f"--include={BASE_PACKAGES}",
+        "--quiet",
+        SUITE,
+        str(target),
+    ]
 
 
 def _base_layer(report: Reporter) -> Path:
@@ -123,7 +133,9 @@ def pins(direct: list[str], look_up: Requires = installed) -> list[str]:
         known = look_up(name)
         if known is None:
             if name in direct:
-                raise MissingDependency(f"{name} is not installed beside {sys.executable}: run `pip install -e .` there")
+                raise MissingDependency(
+                    f"{name} is not installed beside {sys.executable}: run `pip install -e .` there"
+                )
             continue
         found[name] = known[0]
         queue += plain_names(known[1])

@@ -76,7 +76,7 @@ def down(name: str) -> bool:
 
 
 def _existing(name: str, kubeconfig: str) -> Cluster:
-    path = Path(kubeconfig.split(":")[0]).expanduser().absolute()
+    path = Path(kubeconfig.partition(":")[0]).expanduser().absolute()
     if not path.is_file():
         raise ProviderUnavailable(f"provider existing: the kubeconfig {path} is not a file: correct the variable")
     content = yaml.safe_load(path.read_text())

@@ -48,9 +48,7 @@ def _wait(layout: Layout, current: State) -> None:
     api = probe.Api(layout)
     node = f"/api/v1/nodes/{layout.node_name}"
     deployment = "/apis/apps/v1/namespaces/kube-system/deployments/coredns"
-    probe.until(
-        "the node", lambda: probe.condition(api.object(node), "Ready"), current.processes, READY_LIMIT
-    )
+    probe.until("the node", lambda: probe.condition(api.object(node), "Ready"), current.processes, READY_LIMIT)
     probe.until(
         "cluster DNS", lambda: probe.condition(api.object(deployment), "Available"), current.processes, READY_LIMIT
     )
