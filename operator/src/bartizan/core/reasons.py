@@ -77,3 +77,5 @@ class Reason(StrEnum):
     """The SecurityBaseline does not allow such a peer."""
     METADATA_CLOSED = "MetadataClosed"
     """The block holds the cloud's metadata addresses; they stay closed."""
+    RANGES_UNKNOWN = "RangesUnknown"
+    """The addresses inside the cluster are not known, so what lies outside cannot be said."""

@@ -1,0 +1,45 @@
+"""One declared rule in, one edge out: which kind of peer it is decides who answers."""
+
+from bartizan.api.v1alpha1 import EgressRule, IngressRule, Peer
+from bartizan.core.model import PolicyView, Snapshot
+from bartizan.core.network.consent import egress_to_policy, ingress_from_policy
+from bartizan.core.network.outside import cidr_edge, internet_edge, workload_edge
+from bartizan.core.network.peers import peer_name, policy_key
+from bartizan.core.network.ports import PortRange, read_number, resolve_names
+from bartizan.core.network.rules import egress_problem, ingress_problem
+from bartizan.core.network.verdicts import Draft, Edge
+from bartizan.core.reasons import Reason
+
+
+def ingress_edge(policy: PolicyView, rule: IngressRule, snapshot: Snapshot) -> Edge:
+    """Return what an ingress rule comes to."""
+    draft = Draft(name=peer_name(rule.from_, policy), inward=True)
+    problem = ingress_problem(policy, rule)
+    if problem:
+        return draft.denied(Reason.INVALID_SPEC, problem)
+    key = policy_key(rule.from_, policy)
+    if key is not None:
+        return ingress_from_policy(draft, policy, rule, key, snapshot)
+    own = resolve_names(rule.ports, policy.spec.network.ports).found
+    return _outside_edge(draft, own, rule.from_, snapshot)
+
+
+def egress_edge(policy: PolicyView, rule: EgressRule, snapshot: Snapshot) -> Edge:
+    """Return what an egress rule comes to."""
+    draft = Draft(name=peer_name(rule.to, policy), inward=False, purpose=rule.reason)
+    problem = egress_problem(policy, rule)
+    if problem:
+        return draft.denied(Reason.INVALID_SPEC, problem)
+    key = policy_key(rule.to, policy)
+    if key is not None:
+        return egress_to_policy(draft, policy, rule, key, snapshot)
+    numbers = frozenset(number for number in map(read_number, rule.ports) if number is not None)
+    return _outside_edge(draft, numbers, rule.to, snapshot)
+
+
+def _outside_edge(draft: Draft, ports: frozenset[PortRange], peer: Peer, snapshot: Snapshot) -> Edge:
+    if peer.workload is not None:
+        return workload_edge(draft, ports, peer.workload)
+    if peer.cidr is not None:
+        return cidr_edge(draft, ports, peer, snapshot)
+    return internet_edge(draft, ports, snapshot)
