@@ -1,1 +1,15 @@
-"""When and what to issue: certificate decisions as pure functions."""
+"""When and what to issue: certificate and authority decisions as pure functions.
+
+    profile    what a workload's certificate must say (names, lifetime)
+    pem        reading and writing what Secrets hold
+    leaf       a certificate as decisions see it, and when it is renewed
+    secret     the Secret of a workload's certificate, written and read
+    examine    everything that can be wrong with a certificate
+    decide     keep, issue or refuse
+    authority  the Secret of one generation of an authority, written and read
+    rotation   which authority to make, use, keep, drop, or report as lost
+    serving    the same for the webhook's own certificate
+    status     what is said about it
+
+Keys are parsed here (to see whether they fit their certificate) but never made and never used: that is `bartizan.signers`.
+"""

@@ -1,0 +1,87 @@
+"""What a workload's certificate must say, derived from the policy and never typed by its author.
+
+A name in a certificate is a claim that other services believe, so every name here has a reason that the author of a policy
+cannot forge: the SPIFFE ID comes from namespace and ServiceAccount, the cluster's DNS names from Services that surely select
+the policy's pods. Further names (`identity.dnsNames`) must not look like a name inside the cluster.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from bartizan.api.v1alpha1 import SecurityBaselineSpec
+from bartizan.core.model import PolicyView, ServiceView, TrustDomainView
+
+BACKDATE: Final = timedelta(minutes=2)
+"""How far before its issue a certificate is valid, for peers whose clock is late; under the five minutes that Kubernetes
+accepts of a pod certificate (KEP-4317)."""
+CLUSTER_DOMAIN: Final = "cluster.local"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeafProfile:
+    """The names and the lifetime of a workload's certificate."""
+
+    spiffe_id: str
+    dns_names: tuple[str, ...]
+    """Sorted, each once."""
+    lifetime: timedelta
+    """From issue to end, whole seconds."""
+    refused_names: tuple[str, ...] = ()
+    """Names from `identity.dnsNames` left out, because they resolve to another service inside the cluster."""
+
+
+def spiffe_id(domain: str, namespace: str, account: str) -> str:
+    """Return the identity of a ServiceAccount, in the form all Kubernetes issuers of SPIFFE IDs use (SPIFFE-ID.md §2)."""
+    return f"spiffe://{domain}/ns/{namespace}/sa/{account}"
+
+
+def service_names(service: ServiceView) -> tuple[str, ...]:
+    """Return the DNS names under which pods call a Service, from any namespace."""
+    short = f"{service.name}.{service.namespace}"
+    return (short, f"{short}.svc", f"{short}.svc.{CLUSTER_DOMAIN}")
+
+
+def leaf_profile(
+    policy: PolicyView,
+    trust_domain: TrustDomainView,
+    services: Iterable[ServiceView],
+    baseline: SecurityBaselineSpec,
+) -> LeafProfile:
+    """Return what the policy's certificate must say.
+
+    `services` are all Services of the cluster: those of other namespaces tell which names are taken. The lifetime is the
+    policy's, shortened to the baseline's longest.
+    """
+    everywhere = tuple(services)
+    derived = {name for service in everywhere if surely_selects(service, policy) for name in service_names(service)}
+    taken = {service.namespace for service in everywhere} | {policy.namespace}
+    claimed = set(policy.spec.identity.dns_names)
+    refused = {name for name in claimed - derived if _inside_the_cluster(name, taken)}
+    lifetime = min(policy.spec.mtls.lifetime, baseline.mtls.max_lifetime)
+    return LeafProfile(
+        spiffe_id=spiffe_id(trust_domain.spec.domain, policy.namespace, policy.account),
+        dns_names=tuple(sorted(derived | (claimed - refused))),
+        lifetime=timedelta(seconds=lifetime // timedelta(seconds=1)),
+        refused_names=tuple(sorted(refused)),
+    )
+
+
+def surely_selects(service: ServiceView, policy: PolicyView) -> bool:
+    """Whether every pod of the policy is behind the Service.
+
+    Only `matchLabels` count: they are what each of its pods carries for certain. A Service that asks for a further label
+    may select other pods instead, and its name must not stand in this certificate.
+    """
+    labels = policy.spec.workload.selector.match_labels
+    return (
+        service.namespace == policy.namespace
+        and bool(service.selector)
+        and all(labels.get(key) == value for key, value in service.selector.items())
+    )
+
+
+def _inside_the_cluster(name: str, namespaces: set[str]) -> bool:
+    """Whether a pod's resolver may take `name` for a Service: `x.<namespace>` is completed by its search domains."""
+    return name.rpartition(".")[2] in namespaces or name.endswith((".svc", f".{CLUSTER_DOMAIN}"))

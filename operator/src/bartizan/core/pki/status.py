@@ -1,0 +1,137 @@
+"""What is said about certificates and trust domains: status, condition, event, next look."""
+
+from datetime import datetime
+
+from bartizan.api.kinds import SECRET, TRUST_DOMAIN
+from bartizan.api.names import KubeObject
+from bartizan.api.v1alpha1 import AuthorityStatus, CertificateStatus, Condition, TrustDomainStatus
+from bartizan.core.model import ObjectRef, TrustDomainView
+from bartizan.core.pki.authority import Authority, authority_selector
+from bartizan.core.pki.leaf import LeafView, public_key_id, renewal_time
+from bartizan.core.pki.rotation import AuthorityPlan
+from bartizan.core.plan import Apply, Delete, Event, Plan
+from bartizan.core.reasons import ConditionType, Reason
+
+
+def certificate_status(leaf: LeafView, *, namespace: str, secret_name: str) -> CertificateStatus:
+    """Return what a policy's status says about its certificate; nothing of the key."""
+    return CertificateStatus(
+        secret_name=secret_name,
+        spiffe_id=", ".join(leaf.uris),
+        dns_names=leaf.dns_names,
+        serial=leaf.serial,
+        authority=public_key_id(leaf.chain[0]) if leaf.chain else "",
+        not_before=leaf.not_before,
+        not_after=leaf.not_after,
+        next_renewal=renewal_time(leaf, namespace=namespace, name=secret_name),
+    )
+
+
+def plan_trust_domain(
+    view: TrustDomainView, authorities: AuthorityPlan, previous: KubeObject, now: datetime, *, namespace: str
+) -> Plan:
+    """Return the writes that follow from a settled `AuthorityPlan` (one whose `create` has been carried out).
+
+    `previous` is the `.status` observed, `namespace` the release's. Nothing is deleted while anything is lost.
+    """
+    status = trust_domain_status(view, authorities, previous, now, namespace=namespace)
+    item = {
+        "apiVersion": TRUST_DOMAIN.api_version,
+        "kind": TRUST_DOMAIN.kind,
+        "metadata": {"name": view.name},
+        "status": status.model_dump(mode="json", by_alias=True, exclude_none=True),
+    }
+    ready, before = status.conditions[0], _previous_ready(previous)
+    about = ObjectRef(api_version=TRUST_DOMAIN.api_version, kind=TRUST_DOMAIN.kind, namespace="", name=view.name)
+    news = ready.reason == Reason.CA_KEY_LOST and before.get("reason") != Reason.CA_KEY_LOST
+    event = Event(about=about, uid=view.uid, type="Warning", reason=ready.reason, message=ready.message, action="Sign")
+    return Plan(
+        deletes=tuple(
+            Delete(ref=_secret(one, namespace), uid=one.secret_uid) for one in authorities.expired if one.secret_uid
+        ),
+        status=Apply(item=item, manager="bartizan/status", status=True),
+        events=(event,) if news else (),
+        requeue_after=max(_next_look(authorities, now) - now, now - now) if authorities.issuing else None,
+    )
+
+
+def trust_domain_status(
+    view: TrustDomainView, authorities: AuthorityPlan, previous: KubeObject, now: datetime, *, namespace: str
+) -> TrustDomainStatus:
+    """Return the TrustDomain's status. Lost authorities stay listed, so that they are not forgotten and made again."""
+    at_hand = tuple(_entry(one) for one in (*authorities.roots, *authorities.issuing))
+    return TrustDomainStatus(
+        observed_generation=view.generation,
+        conditions=(_ready(view, authorities, previous, now, namespace),),
+        authorities=tuple(
+            sorted((*at_hand, *authorities.remembered), key=lambda one: (one.role != "Root", one.generation, one.id))
+        ),
+        bundle=authorities.bundle_pem or None,
+    )
+
+
+def _entry(authority: Authority) -> AuthorityStatus:
+    return AuthorityStatus(
+        id=authority.id,
+        role=authority.role.value,
+        generation=authority.generation,
+        secret_name=authority.secret_name,
+        not_after=authority.not_after,
+    )
+
+
+def _ready(
+    view: TrustDomainView, authorities: AuthorityPlan, previous: KubeObject, now: datetime, namespace: str
+) -> Condition:
+    signer = authorities.signer
+    signs = (
+        f"issuing authority generation {signer.generation} signs until {_moment(signer.not_after)}" if signer else ""
+    )
+    if authorities.lost:
+        reason, message = Reason.CA_KEY_LOST, _lost_message(view, authorities, signs, namespace)
+    elif signer:
+        reason, message = Reason.APPLIED, signs[0].upper() + signs[1:]
+    else:
+        reason, message = Reason.AUTHORITY_NOT_READY, "No issuing authority is valid now: check the clock of the node"
+    state = "True" if reason is Reason.APPLIED else "False"
+    before = _previous_ready(previous)
+    since = before.get("lastTransitionTime") if before.get("status") == state else None
+    return Condition(
+        type=ConditionType.READY,
+        status="True" if reason is Reason.APPLIED else "False",
+        observed_generation=view.generation,
+        last_transition_time=since or now,
+        reason=reason,
+        message=message,
+    )
+
+
+def _lost_message(view: TrustDomainView, authorities: AuthorityPlan, signs: str, namespace: str) -> str:
+    secrets = "; ".join(f"Secret {namespace}/{one.secret_name} {one.problem}" for one in authorities.lost)
+    meanwhile = f"Meanwhile {signs}." if signs else "No certificate can be issued meanwhile."
+    return (
+        f"{secrets}. Restore it from a backup: a key that certificates in use rest on is never made again silently. "
+        f"{meanwhile} Without a backup, start anew (every workload gets a new root): delete TrustDomain {view.name} and "
+        f"the Secrets labelled {authority_selector(view.name)} in {namespace}, then create the TrustDomain again"
+    )
+
+
+def _previous_ready(previous: KubeObject) -> KubeObject:
+    conditions = previous.get("conditions") or []
+    return next((item for item in conditions if item.get("type") == ConditionType.READY), {})
+
+
+def _next_look(authorities: AuthorityPlan, now: datetime) -> datetime:
+    """Return the next moment at which a plan would differ: a half-life or an end."""
+    newest = (authorities.roots[-1:], authorities.issuing[-1:])
+    ends = [one.not_after for one in (*authorities.roots, *authorities.issuing)]
+    halves = [one.half_life for group in newest for one in group]
+    return min((moment for moment in (*halves, *ends) if moment > now), default=now)
+
+
+def _secret(authority: Authority, namespace: str) -> ObjectRef:
+    return ObjectRef(api_version=SECRET.api_version, kind=SECRET.kind, namespace=namespace, name=authority.secret_name)
+
+
+def _moment(when: datetime) -> str:
+    return when.strftime("%Y-%m-%dT%H:%M:%SZ")

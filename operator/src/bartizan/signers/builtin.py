@@ -1,0 +1,136 @@
+"""bartizan's own signer: keys are made here, used here, and leave only inside values that do not print them.
+
+Nothing is remembered between calls. Every leaf gets a new key; a key is never used again at a renewal.
+"""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from cryptography import x509
+
+from bartizan.core.model import TrustDomainView
+from bartizan.core.pki.authority import Authority, Role
+from bartizan.core.pki.pem import to_pem
+from bartizan.core.pki.profile import BACKDATE, LeafProfile
+from bartizan.core.pki.serving import SERVING_LIFETIME, ServingAuthority
+from bartizan.signers.certificates import (
+    authority_builder,
+    authority_name,
+    key_pem,
+    leaf_builder,
+    load_key,
+    new_key,
+    self_signed,
+    signed,
+    validity,
+)
+from bartizan.signers.errors import AuthorityNotUsableError
+from bartizan.signers.protocol import IssuedLeaf
+
+AUTHORITY_BACKDATE: Final = timedelta(hours=1)
+"""Authorities begin earlier than leaves, so that a clock set back a little does not stop signing."""
+_ROOT_PATH_LENGTH: Final = 1
+_ISSUING_PATH_LENGTH: Final = 0
+
+
+class BuiltinSigner:
+    """The `Signer` whose keys are in Secrets of the release's namespace."""
+
+    def make_root(self, view: TrustDomainView, *, generation: int, now: datetime) -> Authority:
+        """Return a new self-signed root: it may have issuing authorities below it, and nothing below those."""
+        key = new_key()
+        subject = authority_name(f"bartizan root {generation} of {view.spec.domain}")
+        times = validity(now, lifetime=view.spec.lifetimes.root, backdate=AUTHORITY_BACKDATE)
+        builder = authority_builder(
+            key,
+            subject=subject,
+            domain=view.spec.domain,
+            path_length=_ROOT_PATH_LENGTH,
+            times=times,
+        )
+        certificate = self_signed(builder, key, subject)
+        return Authority(
+            trust_domain=view.name, role=Role.ROOT, generation=generation, certificate=certificate, key_pem=key_pem(key)
+        )
+
+    def make_issuing(self, view: TrustDomainView, root: Authority, *, generation: int, now: datetime) -> Authority:
+        """Return a new issuing authority; it ends with its root at the latest.
+
+        Raises:
+            AuthorityNotUsableError: `root` is not a root, is not valid now, or its key cannot be read.
+        """
+        if root.role is not Role.ROOT:
+            raise AuthorityNotUsableError(f"{root.secret_name} is not a root: only a root signs authorities")
+        key = new_key()
+        subject = authority_name(f"bartizan issuing {generation} of {view.spec.domain}")
+        times = validity(
+            now, lifetime=view.spec.lifetimes.issuing, backdate=AUTHORITY_BACKDATE, within=root.certificate
+        )
+        builder = authority_builder(
+            key,
+            subject=subject,
+            domain=view.spec.domain,
+            path_length=_ISSUING_PATH_LENGTH,
+            times=times,
+        )
+        certificate = signed(builder, load_key(root.key_pem, of=root.secret_name), root.certificate)
+        return Authority(
+            trust_domain=view.name,
+            role=Role.ISSUING,
+            generation=generation,
+            certificate=certificate,
+            key_pem=key_pem(key),
+        )
+
+    def sign_leaf(self, profile: LeafProfile, authority: Authority, *, now: datetime) -> IssuedLeaf:
+        """Return a workload's certificate; it ends with its authority at the latest.
+
+        Raises:
+            AuthorityNotUsableError: `authority` is a root, is not valid now, or its key cannot be read.
+        """
+        if authority.role is not Role.ISSUING:
+            raise AuthorityNotUsableError(f"{authority.secret_name} is a root: it signs authorities only")
+        return _leaf(
+            authority.certificate,
+            authority.key_pem,
+            of=authority.secret_name,
+            uris=(profile.spiffe_id,),
+            dns_names=profile.dns_names,
+            lifetime=profile.lifetime,
+            now=now,
+        )
+
+    def sign_serving(self, dns_names: tuple[str, ...], authority: ServingAuthority, *, now: datetime) -> IssuedLeaf:
+        """Return the webhook's certificate, for servers only.
+
+        Raises:
+            AuthorityNotUsableError: the chart's authority is not valid now, or its key is neither RSA nor EC.
+        """
+        return _leaf(
+            authority.certificate,
+            authority.key_pem,
+            of="the webhook's authority",
+            uris=(),
+            dns_names=dns_names,
+            lifetime=SERVING_LIFETIME,
+            now=now,
+        )
+
+
+def _leaf(
+    issuer: x509.Certificate,
+    issuer_key_pem: bytes,
+    *,
+    of: str,
+    uris: tuple[str, ...],
+    dns_names: tuple[str, ...],
+    lifetime: timedelta,
+    now: datetime,
+) -> IssuedLeaf:
+    """Sign a leaf under a new key. One that names a workload serves as client too; one without a URI is a server's."""
+    signing_key = load_key(issuer_key_pem, of=of)
+    times = validity(now, lifetime=lifetime, backdate=BACKDATE, within=issuer)
+    key = new_key()
+    builder = leaf_builder(key, uris=uris, dns_names=dns_names, client=bool(uris), times=times)
+    certificate = signed(builder, signing_key, issuer)
+    return IssuedLeaf(chain_pem=to_pem((certificate, issuer)), key_pem=key_pem(key).decode())
