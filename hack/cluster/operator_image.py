@@ -25,6 +25,7 @@ HOME = "/opt/bartizan"
 BASE_PACKAGES = "python3-minimal,libpython3-stdlib,ca-certificates"
 SUITE = "bookworm"
 PYTHON = "3.11"
+_KEPT_ARCHIVES = 2
 _PLATFORMS = ("manylinux_2_36_x86_64", "manylinux_2_34_x86_64", "manylinux_2_28_x86_64", "manylinux2014_x86_64")
 _RUNTIME = Runtime(
     ["/usr/bin/python3", "-m", "bartizan"], env={"PYTHONPATH": HOME, "PYTHONUNBUFFERED": "1"}, workdir=HOME
@@ -46,12 +47,13 @@ def operator_image(wheel_or_source: Path, tag: str, report: Reporter | None = No
         with tempfile.TemporaryDirectory() as folder:
             wheel = _wheel(wheel_or_source, Path(folder), report)
             dependencies = _dependency_layer(wheel_requirements(wheel), report)
-            project = _install(["--no-deps", str(wheel)], Path(folder) / "project", Path(folder) / "project.tar")
+            project = _project_layer(wheel, Path(folder))
             key = cache.digest(ref, repr(_RUNTIME), base.name, dependencies.name, oci.file_digest(project))
             target = cache.root() / "image" / f"operator-{key}.tar"
             if not target.exists():
                 with report.step(f"writing the image {ref}"), cache.replacing(target) as temporary:
                     oci.archive(temporary, ref, [base, dependencies, project], _RUNTIME)
+            _forget_older(target)
     return Image(ref, target)
 
 
@@ -151,18 +153,36 @@ def _dependency_layer(direct: list[str], report: Reporter) -> Path:
             cache.replacing(target) as temporary,
             tempfile.TemporaryDirectory() as folder,
         ):
-            _install(["--no-deps", *wanted], Path(folder) / "deps", temporary)
+            _install(wanted, Path(folder) / "deps")
+            _python_layer(temporary, Path(folder) / "deps")
     return target
 
 
-def _install(arguments: list[str], folder: Path, target: Path) -> Path:
-    """Install wheels into a folder and write it as a layer at HOME, compiled so that a read-only root starts quickly."""
+def _install(pinned: list[str], folder: Path) -> None:
     platforms = [f"--platform={name}" for name in _PLATFORMS]
-    run([sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile",
+    run([sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", "--no-deps",
          "--root-user-action=ignore", "--only-binary=:all:", "--implementation=cp", f"--python-version={PYTHON}",
-         *platforms, "--target", str(folder), *arguments])  # fmt: skip
+         *platforms, "--target", str(folder), *pinned])  # fmt: skip
+
+
+def _python_layer(target: Path, folder: Path) -> Path:
+    """Write a folder of modules as a layer at HOME, compiled because a read-only root cannot keep what it compiles."""
     if f"{sys.version_info.major}.{sys.version_info.minor}" == PYTHON:
         run([sys.executable, "-m", "compileall", "-q", "-s", str(folder), "-p", HOME,
              "--invalidation-mode", "unchecked-hash", str(folder)], check=False)  # fmt: skip
     oci.layer(target, [(HOME, folder)])
     return target
+
+
+def _project_layer(wheel: Path, folder: Path) -> Path:
+    """Unpack the wheel: pip would add a file that names the build's folder, and the layer would never be the same."""
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder / "project")
+    return _python_layer(folder / "project.tar", folder / "project")
+
+
+def _forget_older(newest: Path) -> None:
+    """Keep the latest archives only; each is large and every change of the source makes one."""
+    archives = sorted(newest.parent.glob("operator-*.tar"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for old in [path for path in archives if path != newest][_KEPT_ARCHIVES:]:
+        old.unlink(missing_ok=True)
