@@ -1,0 +1,243 @@
+"""Good objects, and for every rule an object that breaks it and nothing else, with the field and the words of the refusal."""
+
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bartizan.api.resources import RESOURCES
+from bartizan.api.v1alpha1.network import BLOCK
+
+LABELS: Final = {"matchLabels": {"app": "orders"}}
+MESSAGE_OF_ONE_KIND: Final = "a peer names exactly one of: service, workload, self, internet, cidr"
+
+
+def policy(**spec: Any) -> dict[str, Any]:
+    """Return a ServiceSecurityPolicy with the least workload and the sections given."""
+    return {
+        "apiVersion": "bartizan.dev/v1alpha1",
+        "kind": "ServiceSecurityPolicy",
+        "metadata": {"name": "orders"},
+        "spec": {"workload": {"selector": LABELS}, **spec},
+    }
+
+
+def baseline(**spec: Any) -> dict[str, Any]:
+    """Return the SecurityBaseline with the sections given."""
+    return {
+        "apiVersion": "bartizan.dev/v1alpha1",
+        "kind": "SecurityBaseline",
+        "metadata": {"name": "default"},
+        "spec": spec,
+    }
+
+
+def trust_domain(**spec: Any) -> dict[str, Any]:
+    """Return a TrustDomain with the fields given."""
+    return {
+        "apiVersion": "bartizan.dev/v1alpha1",
+        "kind": "TrustDomain",
+        "metadata": {"name": "default"},
+        "spec": {"domain": "prod.example.com", **spec},
+    }
+
+
+def named(item: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return the object under another name."""
+    return {**item, "metadata": {**item["metadata"], "name": name}}
+
+
+def changed(item: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    """Return the object with a change merged into its mappings; lists are replaced."""
+    result = deepcopy(item)
+    for key, value in change.items():
+        inner = isinstance(value, dict) and isinstance(result.get(key), dict)
+        result[key] = changed(result[key], value) if inner else value
+    return result
+
+
+def secret(name: str = "db", **more: Any) -> dict[str, Any]:
+    """Return one item of `secrets.items`."""
+    return {
+        "name": name,
+        "vault": {"role": "orders", "path": f"secret/{name}"},
+        "file": {"path": f"{name}.json"},
+        **more,
+    }
+
+
+def called(to: dict[str, Any], *ports: dict[str, Any]) -> dict[str, Any]:
+    """Return a policy that calls one peer."""
+    return policy(network={"egress": [{"to": to, "ports": list(ports)}]})
+
+
+GOOD: Final[dict[str, dict[str, Any]]] = {
+    "least policy": policy(),
+    "common case": policy(
+        network={
+            "ports": [{"name": "http", "port": 8080}],
+            "ingress": [{"from": {"service": "web"}}],
+            "egress": [{"to": {"service": "payments", "namespace": "finance"}}],
+        }
+    ),
+    "everything": {
+        **policy(
+            workload={
+                "selector": {
+                    "matchExpressions": [{"key": "app", "operator": "In", "values": ["orders", "orders-canary"]}]
+                },
+                "serviceAccountName": "till",
+            },
+            network={
+                "ports": [{"name": "http", "port": 8080}, {"name": "gossip", "port": 7946, "protocol": "UDP"}],
+                "ingress": [
+                    {"from": {"service": "prometheus", "namespace": "monitoring"}, "ports": ["http"]},
+                    {"from": {"workload": {"namespace": "tools", "selector": {"matchLabels": {"app": "runner"}}}}},
+                    {"from": {"self": {}}, "ports": ["gossip"]},
+                    {"from": {"internet": {}}, "ports": ["http"]},
+                    {"from": {"cidr": "203.0.113.0/24", "except": ["203.0.113.9/32"]}},
+                ],
+                "egress": [
+                    {
+                        "to": {"service": "payments", "namespace": "finance"},
+                        "ports": [{"name": "grpc"}],
+                        "reason": "charge cards",
+                    },
+                    {"to": {"self": {}}},
+                    {"to": {"internet": {}}, "ports": [{"port": 443}]},
+                    {
+                        "to": {"cidr": "2001:db8::/32", "except": ["2001:db8:1::/48"]},
+                        "ports": [{"port": 5432}, {"port": 6000, "endPort": 6010, "protocol": "UDP"}],
+                    },
+                ],
+            },
+            identity={"trustDomain": "prod", "dnsNames": ["orders.example.com", "*.orders.example.com"]},
+            mtls={"lifetime": "1h30m", "secret": {"name": "orders-identity"}},
+            secrets={
+                "items": [
+                    secret(containers=["app"]),
+                    secret(
+                        "mail",
+                        containers=["app"],
+                        file={"path": "mail/smtp.json", "mode": "0440", "template": "{{ . }}"},
+                    ),
+                ]
+            },
+        )
+    },
+    "empty baseline": baseline(),
+    "baseline": baseline(
+        network={
+            "internet": "Forbid",
+            "clusterCIDRs": ["10.0.0.0/8", "fd00::/8"],
+            "dns": {"namespace": "dns", "selector": {"matchLabels": {"app": "dns"}}, "addresses": ["169.254.20.10/32"]},
+        },
+        mtls={"maxLifetime": "48h"},
+    ),
+    "trust domain": trust_domain(),
+    "trust domain with lifetimes": trust_domain(lifetimes={"root": "17520h", "issuing": "720h"}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """An object that must be refused: `field` is the path in the message, `says` the reason."""
+
+    name: str
+    item: dict[str, Any]
+    field: str
+    says: str
+
+
+TO: Final = "spec.network.egress[0].to"
+PORT: Final = "spec.network.egress[0].ports[0]"
+SELECTOR: Final = "spec.workload.selector"
+NO_LABEL: Final = "a selector must name at least one label: an empty one would select every pod of the namespace"
+VALUES: Final = "values must be given for In and NotIn, and left out for Exists and DoesNotExist"
+IN_CLUSTER: Final = "names inside the cluster are derived from the Services that select the pods and cannot be claimed"
+NAMES: Final = {resource.kind.kind: resource.rules[0]["message"] for resource in RESOURCES if resource.rules}
+CIDR: Final = f"cidr must be {BLOCK}"
+EXCEPT: Final = "every entry of except must be a block inside cidr"
+LIFETIMES: Final = "issuing must be at least 336h (twice the longest certificate) and root at least 8760h"
+
+
+def selects(**selector: Any) -> dict[str, Any]:
+    """Return a policy with a workload selector."""
+    return policy(workload={"selector": selector})
+
+
+def needs(operator: str, *values: str) -> dict[str, Any]:
+    """Return a policy whose selector is one expression."""
+    return selects(matchExpressions=[{"key": "app", "operator": operator, "values": list(values)}])
+
+
+def listens(*ports: Any, ingress: Any = ()) -> dict[str, Any]:
+    """Return a policy with ports of its own."""
+    return policy(network={"ports": list(ports), "ingress": list(ingress)})
+
+
+BAD: Final = (
+    Bad("a name with a dot", named(policy(), "orders.v2"), "<nil>", NAMES["ServiceSecurityPolicy"]),
+    Bad("a name of 51 characters", named(policy(), "o" * 51), "<nil>", NAMES["ServiceSecurityPolicy"]),
+    Bad("a second baseline", named(baseline(), "other"), "<nil>", NAMES["SecurityBaseline"]),
+    Bad("a trust domain's long name", named(trust_domain(), "t" * 51), "<nil>", NAMES["TrustDomain"]),
+    Bad("no selector", policy(workload={}), SELECTOR, "Required value"),
+    Bad("an empty selector", selects(), SELECTOR, NO_LABEL),
+    Bad("an empty selector written out", selects(matchLabels={}, matchExpressions=[]), SELECTOR, NO_LABEL),
+    Bad("In without values", needs("In"), f"{SELECTOR}.matchExpressions[0].values", VALUES),
+    Bad("Exists with values", needs("Exists", "a"), f"{SELECTOR}.matchExpressions[0].values", VALUES),
+    Bad("an unknown operator", needs("Is", "a"), f"{SELECTOR}.matchExpressions[0].operator", "supported values"),
+    Bad("port 0", listens({"name": "http", "port": 0}), "spec.network.ports[0].port", "should be greater than or equal to 1"),
+    Bad("port 65536", listens({"name": "http", "port": 65536}), "spec.network.ports[0].port", "should be less than or equal to 65535"),
+    Bad("a port in quotes", listens({"name": "http", "port": "8080"}), "spec.network.ports[0].port", "must be of type integer"),
+    Bad("an unknown protocol", listens({"name": "a", "port": 1, "protocol": "tcp"}), "spec.network.ports[0].protocol", "supported values"),
+    Bad("a port's name with capitals", listens({"name": "HTTP", "port": 1}), "spec.network.ports[0].name", "should match"),
+    Bad("two ports of one name", listens({"name": "a", "port": 1}, {"name": "a", "port": 2}), "spec.network.ports", "the names of ports must differ"),
+    Bad("an ingress rule for a port that is not listed", listens({"name": "a", "port": 1}, ingress=[{"from": {"service": "web"}, "ports": ["b"]}]), "spec.network.ingress", "an ingress rule names a port that network.ports does not have"),
+    Bad("ingress without ports", listens(ingress=[{"from": {"service": "web"}}]), "spec.network.ports", "ingress needs network.ports: list the ports on which the service listens"),
+    Bad("no peer", called({}, {"port": 1}), TO, MESSAGE_OF_ONE_KIND),
+    Bad("two peers in one entry", called({"service": "a", "internet": {}}), TO, MESSAGE_OF_ONE_KIND),
+    Bad("two peers in one ingress entry", listens({"name": "a", "port": 1}, ingress=[{"from": {"service": "web", "cidr": "203.0.113.0/24"}}]), "spec.network.ingress[0].from", MESSAGE_OF_ONE_KIND),
+    Bad("a namespace without service", called({"internet": {}, "namespace": "a"}, {"port": 1}), f"{TO}.namespace", "namespace goes with service only"),
+    Bad("a service's name that no policy can have", called({"service": "a.b"}), f"{TO}.service", "should match"),
+    Bad("except without cidr", called({"internet": {}, "except": ["203.0.113.9/32"]}, {"port": 1}), f"{TO}.except", "except goes with cidr only"),
+    Bad("a peer's empty selector", called({"workload": {"namespace": "a", "selector": {}}}, {"port": 1}), f"{TO}.workload.selector", NO_LABEL),
+    *(
+        Bad(f"cidr {block}", called({"cidr": block}, {"port": 1}), f"{TO}.cidr", CIDR)
+        for block in ("example", "203.0.113.9", "203.0.113.9/24", "256.0.0.0/8", "203.0.113.0/33", "::ffff:203.0.113.0/120", "010.0.0.0/8")
+    ),
+    *(
+        Bad(f"except {block}", called({"cidr": "203.0.113.0/24", "except": [block]}, {"port": 1}), f"{TO}.except", EXCEPT)
+        for block in ("198.51.100.0/24", "203.0.0.0/16", "2001:db8::/32", "203.0.113.9", "203.0.113.9/25")
+    ),
+    Bad("a port by name and number", called({"service": "a"}, {"name": "grpc", "port": 1}), PORT, "a port is given by exactly one of name and port"),
+    Bad("a port by neither", called({"service": "a"}, {}), PORT, "a port is given by exactly one of name and port"),
+    Bad("a range that ends before it begins", called({"service": "a"}, {"port": 2, "endPort": 1}), f"{PORT}.endPort", "endPort needs port and must not be below it"),
+    Bad("a range without beginning", called({"service": "a"}, {"name": "grpc", "endPort": 1}), f"{PORT}.endPort", "endPort needs port and must not be below it"),
+    Bad("a protocol for a named port", called({"service": "a"}, {"name": "grpc", "protocol": "UDP"}), f"{PORT}.protocol", "protocol goes with port; a name brings its own"),
+    Bad("the internet without ports", called({"internet": {}}), "spec.network.egress[0].ports", "ports must be listed unless the peer is a service or self, whose own ports are the default"),
+    Bad("a port's name at the internet", called({"internet": {}}, {"name": "https"}), "spec.network.egress[0].ports", "a port name only means something at a service or self: give the number"),
+    *(
+        Bad(f"the DNS name {name}", policy(identity={"dnsNames": [name]}), "spec.identity.dnsNames", IN_CLUSTER)
+        for name in ("payments.finance.svc", "payments.finance.svc.cluster.local", "*.finance.svc", "cluster.local")
+    ),
+    Bad("a DNS name that is none", policy(identity={"dnsNames": ["a_b.example.com"]}), "spec.identity.dnsNames[0]", "should match"),
+    *(
+        Bad(f"a lifetime of {span}", policy(mtls={"lifetime": span}), "spec.mtls.lifetime", "lifetime must lie between 1h and 168h")
+        for span in ("59m", "169h")
+    ),
+    Bad("a lifetime beyond counting", policy(mtls={"lifetime": "99999999999999999999h"}), "spec.mtls", "lifetime must lie between 1h and 168h"),
+    Bad("a lifetime in days", policy(mtls={"lifetime": "1d"}), "spec.mtls.lifetime", "should match"),
+    Bad("two secrets of one name", policy(secrets={"items": [secret(), secret(file={"path": "other"})]}), "spec.secrets.items", "the names of items must differ"),
+    Bad("two secrets in one file", policy(secrets={"items": [secret(), secret("mail", file={"path": "db.json"})]}), "spec.secrets.items", "two items cannot be written to the same file"),
+    Bad("two Vault roles", policy(secrets={"items": [secret(), secret("mail", vault={"role": "mail", "path": "a"})]}), "spec.secrets.items", "all items share one Vault role: a pod logs in to Vault once"),
+    Bad("secrets for different containers", policy(secrets={"items": [secret(), secret("mail", containers=["app"])]}), "spec.secrets.items", "all items name the same containers: the Vault injector mounts its volume for all secrets or none"),
+    Bad("a file above its directory", policy(secrets={"items": [secret(file={"path": "../etc/passwd"})]}), "spec.secrets.items[0].file.path", "path must stay below /vault/secrets: no part of it may be . or .."),
+    Bad("an octal mode without quotes", policy(secrets={"items": [secret(file={"path": "a", "mode": 256})]}), "spec.secrets.items[0].file.mode", "must be of type string"),
+    Bad("a baseline's bad block", baseline(network={"clusterCIDRs": ["10.0.0.1/8"]}), "spec.network.clusterCIDRs", f"every entry must be {BLOCK}"),
+    Bad("a DNS address without prefix", baseline(network={"dns": {"addresses": ["169.254.20.10"]}}), "spec.network.dns.addresses", f"every entry must be {BLOCK}"),
+    Bad("a baseline's lifetime below the least", baseline(mtls={"maxLifetime": "30m"}), "spec.mtls.maxLifetime", "maxLifetime must lie between 1h and 168h"),
+    Bad("a trust domain with a scheme", trust_domain(domain="spiffe://prod"), "spec.domain", "should match"),
+    Bad("an issuing authority that ends before its certificates", trust_domain(lifetimes={"issuing": "168h"}), "spec.lifetimes", LIFETIMES),
+    Bad("a short root", trust_domain(lifetimes={"root": "720h", "issuing": "360h"}), "spec.lifetimes", LIFETIMES),
+    Bad("a root that its issuing authority outlives", trust_domain(lifetimes={"root": "8760h", "issuing": "9000h"}), "spec.lifetimes", "root must outlive issuing"),
+)  # fmt: skip
