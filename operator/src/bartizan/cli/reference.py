@@ -1,5 +1,9 @@
-"""The reference of the command line in Markdown, drawn from the verbs' own help: `python -m bartizan.cli.reference`."""
+"""The reference of the command line in Markdown, drawn from the verbs' own help: `python -m bartizan.cli.reference`.
 
+It is laid out here and not by the help formatter, so that another version of typer doesn't change a committed file.
+"""
+
+import inspect
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -14,12 +18,11 @@ _INTRODUCTION: Final = """\
 
 
 def reference() -> str:
-    """Return the help of `bartizan`, of each verb and of each of their commands."""
-    root = typer.main.get_command(app)
-    sections = [_section(root, "bartizan")]
+    """Return what `bartizan`, each verb and each of their commands do, take and exit with."""
+    sections = [_section(typer.main.get_command(app), "bartizan")]
     for name in VERBS:
         sections += _sections(load(name), f"bartizan {name}")
-    return "\n".join([_INTRODUCTION, *sections])
+    return "\n".join([_INTRODUCTION, *sections]).rstrip() + "\n"
 
 
 def _sections(command: Any, path: str) -> Iterator[str]:
@@ -30,9 +33,30 @@ def _sections(command: Any, path: str) -> Iterator[str]:
 
 
 def _section(command: Any, path: str) -> str:
-    """Return one command's help under a heading."""
-    context = command.make_context(path, [], resilient_parsing=True, terminal_width=100)
-    return f"## `{path}`\n\n```text\n{command.get_help(context).rstrip()}\n```\n"
+    """Return what one command does, takes and exits with."""
+    lines = [f"## `{path}`\n", f"{_text(command.help)}\n"]
+    options = [_option(param) for param in command.params]
+    if options:
+        lines += ["| option | default | meaning |", "|---|---|---|", *options, ""]
+    if command.epilog:
+        lines += ["```text", _text(command.epilog), "```", ""]
+    return "\n".join(lines)
+
+
+def _option(param: Any) -> str:
+    """Return the row of one option or argument."""
+    names = ", ".join([*param.opts, *param.secondary_opts])
+    spelled = names if getattr(param, "is_flag", False) else f"{names} {(param.name or '').upper().replace('_', '-')}"
+    if param.param_type_name == "argument":
+        spelled = f"<{param.name}>"
+    default = "*required*" if param.required else "" if param.default in {None, False} else f"`{param.default}`"
+    meaning = " ".join((getattr(param, "help", None) or "").split())
+    return f"| `{spelled}` | {default} | {meaning} |".replace("|  |", "| |")
+
+
+def _text(help_text: str | None) -> str:
+    """Return a help text without the formatter's marks."""
+    return inspect.cleandoc((help_text or "").replace("\b\n", ""))
 
 
 if __name__ == "__main__":
