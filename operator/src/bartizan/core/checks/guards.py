@@ -1,0 +1,139 @@
+"""The guards: who may touch what the gate stands on. They never match pods.
+
+A namespace's label decides whether it is governed, the index decides what the gate knows, and the controller's RoleBindings
+decide which Secrets it can read. Changing the first two takes the RBAC verb `govern` on securitybaselines.bartizan.dev, asked
+of the API server's own authorizer; the third is held to one exact shape, so that a stolen controller token cannot widen it.
+"""
+
+from typing import Final
+
+from bartizan.api.kinds import VALIDATING_BINDING, VALIDATING_POLICY
+from bartizan.api.names import ENFORCEMENT_LABEL, GROUP, MANAGED_BY, MANAGED_BY_LABEL, KubeObject
+from bartizan.core.checks.settings import GOVERNED, LABEL_VALUES, AdmissionSettings
+
+CERTIFICATES_ROLE: Final = "bartizan-certificates"
+"""The ClusterRole, and the RoleBinding per namespace, by which the controller writes certificate Secrets."""
+
+_MAY_GOVERN: Final = f"authorizer.group('{GROUP}').resource('securitybaselines').check('govern').allowed()"
+_GOVERN_HINT: Final = "the RBAC verb govern on securitybaselines.bartizan.dev; fix: ask the platform team"
+
+
+def guards(settings: AdmissionSettings) -> list[KubeObject]:
+    """Return the guards and their bindings."""
+    return [
+        *_guard("index", _index_rule(), [], _index_validations(), []),
+        *_guard("namespace", _namespace_rule(), _namespace_variables(), _namespace_validations(), []),
+        *_guard(
+            "access",
+            _access_rule(),
+            _access_variables(settings),
+            _access_validations(settings),
+            [{"name": "controller", "expression": f"request.userInfo.username == '{settings.controller}'"}],
+        ),
+    ]
+
+
+def _index_rule() -> KubeObject:
+    operations = ["CREATE", "UPDATE", "DELETE"]
+    return {"apiGroups": [GROUP], "apiVersions": ["*"], "operations": operations, "resources": ["policyindices"]}
+
+
+def _index_validations() -> list[KubeObject]:
+    # A terminating namespace is emptied by the namespace controller and the garbage collector, whoever they are here.
+    leaving = "request.operation == 'DELETE' && has(namespaceObject.metadata.deletionTimestamp)"
+    return [
+        {
+            "expression": f"({leaving}) || {_MAY_GOVERN}",
+            "message": f"bartizan: only the controller writes PolicyIndex objects: the gate judges by them; allowed: {_GOVERN_HINT}",
+            "reason": "Forbidden",
+        }
+    ]
+
+
+def _namespace_rule() -> KubeObject:
+    return {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": ["namespaces"]}
+
+
+def _namespace_variables() -> list[KubeObject]:
+    label = f"metadata.?labels[?'{ENFORCEMENT_LABEL}']"
+    return [
+        {"name": "now", "expression": f"object.{label}.orValue('')"},
+        {"name": "before", "expression": f"request.operation == 'UPDATE' ? oldObject.{label}.orValue('') : ''"},
+    ]
+
+
+def _namespace_validations() -> list[KubeObject]:
+    values = ", ".join(LABEL_VALUES)
+    listed = "[" + ", ".join(f"'{value}'" for value in ("", *LABEL_VALUES)) + "]"
+    seen = f"'bartizan: namespace sets metadata.labels[{ENFORCEMENT_LABEL}]=\"' + variables.now + '\"; allowed: "
+    return [
+        {
+            "expression": f"variables.now == variables.before || variables.now in {listed}",
+            "messageExpression": f"{seen}unset or one of {values}; fix: spell it so'",
+            "message": f"bartizan: label {ENFORCEMENT_LABEL} must be unset or one of {values}",
+            "reason": "Invalid",
+        },
+        {
+            "expression": f"variables.now == variables.before || {_MAY_GOVERN}",
+            "messageExpression": f"{seen}for holders of {_GOVERN_HINT} (it was \"' + variables.before + '\")'",
+            "message": f"bartizan: changing label {ENFORCEMENT_LABEL} takes {_GOVERN_HINT}",
+            "reason": "Forbidden",
+        },
+    ]
+
+
+def _access_rule() -> KubeObject:
+    return {
+        "apiGroups": ["rbac.authorization.k8s.io"],
+        "apiVersions": ["v1"],
+        "operations": ["CREATE", "UPDATE"],
+        "resources": ["rolebindings"],
+    }
+
+
+def _access_variables(settings: AdmissionSettings) -> list[KubeObject]:
+    mode = f"namespaceObject.metadata.?labels[?'{ENFORCEMENT_LABEL}'].orValue('{settings.default}')"
+    excluded = ", ".join(f"'{name}'" for name in settings.excluded)
+    governed = "[" + ", ".join(f"'{mode}'" for mode in GOVERNED) + "]"
+    return [
+        {"name": "governed", "expression": f"{mode} in {governed} && !(request.namespace in [{excluded}])"},
+        {
+            "name": "ours",
+            "expression": "object.metadata.name == '{0}' && object.roleRef.kind == 'ClusterRole' && "
+            "object.roleRef.name == '{0}'".format(CERTIFICATES_ROLE),
+        },
+        {
+            "name": "itself",
+            "expression": "object.?subjects.orValue([]).size() == 1 && object.subjects.all(s, s.kind == 'ServiceAccount' && "
+            f"s.name == '{settings.controller_account}' && s.?namespace.orValue('') == '{settings.release_namespace}')",
+        },
+    ]
+
+
+def _access_validations(settings: AdmissionSettings) -> list[KubeObject]:
+    return [
+        {
+            "expression": "variables.governed && variables.ours && variables.itself",
+            "message": f"bartizan: {settings.controller} may only bind ClusterRole {CERTIFICATES_ROLE} to itself, in a RoleBinding "
+            f"{CERTIFICATES_ROLE} of a governed namespace",
+            "reason": "Forbidden",
+        }
+    ]
+
+
+def _guard(
+    name: str, rule: KubeObject, variables: list[KubeObject], validations: list[KubeObject], conditions: list[KubeObject]
+) -> list[KubeObject]:
+    meta = {"name": f"bartizan-guard-{name}", "labels": {MANAGED_BY_LABEL: MANAGED_BY}}
+    spec: KubeObject = {
+        "failurePolicy": "Fail",
+        "matchConstraints": {"matchPolicy": "Equivalent", "resourceRules": [rule]},
+        **({"matchConditions": conditions} if conditions else {}),
+        **({"variables": variables} if variables else {}),
+        "validations": validations,
+    }
+    binding = {"policyName": meta["name"], "validationActions": ["Deny"]}
+    return [
+        {"apiVersion": VALIDATING_POLICY.api_version, "kind": VALIDATING_POLICY.kind, "metadata": meta, "spec": spec},
+        {"apiVersion": VALIDATING_BINDING.api_version, "kind": VALIDATING_BINDING.kind, "metadata": meta, "spec": binding},
+    ]

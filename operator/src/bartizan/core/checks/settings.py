@@ -1,0 +1,62 @@
+"""What the admission objects depend on: where bartizan runs, who its controller is, what unlabelled namespaces are.
+
+The chart's templates are the same objects rendered with placeholders that become Helm expressions.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from bartizan.api.names import ENFORCEMENT_LABEL, SYSTEM_NAMESPACES, KubeObject
+
+Default = Literal["Off", "audit", "warn", "enforce"]
+OFF: Final = "off"
+"""The label value that takes a namespace out where the default governs it."""
+GOVERNED: Final = ("audit", "enforce", "warn")
+LABEL_VALUES: Final = (*GOVERNED, OFF)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdmissionSettings:
+    """Settings of the admission objects."""
+
+    release_namespace: str
+    """Where bartizan itself runs; never governed."""
+    controller_account: str
+    """The name of the controller's ServiceAccount in `release_namespace`."""
+    default: Default = "Off"
+    """How namespaces without the enforcement label are governed."""
+
+    @property
+    def excluded(self) -> list[str]:
+        """Namespaces that are never governed."""
+        return [*SYSTEM_NAMESPACES, self.release_namespace]
+
+    @property
+    def controller(self) -> str:
+        """The controller's user name at the API server."""
+        return f"system:serviceaccount:{self.release_namespace}:{self.controller_account}"
+
+    def selector(self, mode: str) -> KubeObject:
+        """Return the namespace selector of `mode` (`enforce`, `warn`, `audit`)."""
+        return self._selector(self.requirement(mode))
+
+    def governed_selector(self) -> KubeObject:
+        """Return the selector of all governed namespaces."""
+        return self._selector(self.governed())
+
+    def requirement(self, mode: str) -> KubeObject:
+        """Return the label requirement of `mode`: where it is the default, everything but the other values belongs to it."""
+        if self.default == mode:
+            others = [value for value in LABEL_VALUES if value != mode]
+            return {"key": ENFORCEMENT_LABEL, "operator": "NotIn", "values": others}
+        return {"key": ENFORCEMENT_LABEL, "operator": "In", "values": [mode]}
+
+    def governed(self) -> KubeObject:
+        """Return the label requirement of being governed at all."""
+        if self.default == "Off":
+            return {"key": ENFORCEMENT_LABEL, "operator": "In", "values": list(GOVERNED)}
+        return {"key": ENFORCEMENT_LABEL, "operator": "NotIn", "values": [OFF]}
+
+    def _selector(self, requirement: KubeObject) -> KubeObject:
+        name = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": self.excluded}
+        return {"matchExpressions": [requirement, name]}

@@ -1,0 +1,58 @@
+"""The mutation that adds a policy's annotations and identity to its new pods, as a JSON patch in CEL.
+
+It only ever adds what is missing, so running it again changes nothing, and what a pod sets itself stays for the gate to judge.
+A pod that is not selected by exactly one policy is left as it is: the gate refuses it with the reason.
+"""
+
+from typing import Final
+
+from bartizan.api.names import IDENTITY_MOUNT_PATH, IDENTITY_VOLUME, KubeObject
+from bartizan.core.checks.cel import NODES_GROUP, covering_cel
+
+_READABLE_BY_ALL: Final = 0o444
+"""The Secret lies in the pod's own memory; its containers may run as any user, so the file's mode is no boundary."""
+
+_ANNOTATIONS: Final = """variables.entry.map(e, (!has(e.annotations) ? [] :
+    !has(object.metadata.annotations)
+      ? [JSONPatch{op: 'add', path: '/metadata/annotations', value: e.annotations}]
+      : e.annotations.map(k, k).filter(k, !(k in object.metadata.annotations)).map(k,
+          JSONPatch{op: 'add', path: '/metadata/annotations/' + jsonpatch.escapeKey(k), value: e.annotations[k]}))
+  ).flatten()"""
+_VOLUME: Final = f"""Object.spec.volumes{{name: '{IDENTITY_VOLUME}',
+        secret: Object.spec.volumes.secret{{secretName: e.identity, defaultMode: {_READABLE_BY_ALL}, optional: false}}}}"""
+_VOLUMES: Final = f"""variables.mounted.map(e, !has(object.spec.volumes)
+      ? [JSONPatch{{op: 'add', path: '/spec/volumes', value: [{_VOLUME}]}}]
+      : object.spec.volumes.exists(d, d.name == '{IDENTITY_VOLUME}') ? []
+      : [JSONPatch{{op: 'add', path: '/spec/volumes/-', value: {_VOLUME}}}]
+  ).flatten()"""
+_MOUNT: Final = """Object.spec.{field}.volumeMounts{{name: '{volume}', mountPath: '{path}', readOnly: true}}"""
+_MOUNTS: Final = """variables.mounted.map(e, lists.range(object.spec.?{field}.orValue([]).size())
+      .filter(i, !object.spec.{field}[i].?volumeMounts.orValue([])
+        .exists(m, m.name == '{volume}' || m.mountPath == '{path}'))
+      .map(i, has(object.spec.{field}[i].volumeMounts)
+        ? JSONPatch{{op: 'add', path: '/spec/{field}/' + string(i) + '/volumeMounts/-', value: {mount}}}
+        : JSONPatch{{op: 'add', path: '/spec/{field}/' + string(i) + '/volumeMounts', value: [{mount}]}})
+  ).flatten()"""
+
+
+def variables() -> list[KubeObject]:
+    """Return the variables of the mutation: `entry` holds the one policy of the pod, `mounted` the same if it has an identity."""
+    return [
+        {"name": "labels", "expression": "object.metadata.?labels.orValue({})"},
+        {"name": "covering", "expression": covering_cel("variables.labels")},
+        {
+            "name": "entry",
+            "expression": f"'{NODES_GROUP}' in request.userInfo.groups || variables.covering.size() != 1 ? [] : variables.covering",
+        },
+        {"name": "mounted", "expression": "variables.entry.filter(e, has(e.identity))"},
+    ]
+
+
+def patch() -> str:
+    """Return the CEL expression of the JSON patch."""
+    return " +\n  ".join((_ANNOTATIONS, _VOLUMES, _mounts("containers"), _mounts("initContainers")))
+
+
+def _mounts(field: str) -> str:
+    words = {"field": field, "volume": IDENTITY_VOLUME, "path": IDENTITY_MOUNT_PATH}
+    return _MOUNTS.format(mount=_MOUNT.format(**words), **words)
