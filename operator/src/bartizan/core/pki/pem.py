@@ -77,6 +77,6 @@ def signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     """Whether `issuer` signed the certificate and does not end before it."""
     try:
         certificate.verify_directly_issued_by(issuer)
-        return certificate.not_valid_after_utc <= issuer.not_valid_after_utc
     except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
+    return certificate.not_valid_after_utc <= issuer.not_valid_after_utc
