@@ -158,6 +158,8 @@ _BY_CODE: Final[Mapping[int, type[KubeError]]] = {
     429: TooManyRequestsError,
 }
 
+_NOT_IN_SCHEMA: Final = "failed to create typed patch object"
+
 
 def from_status(
     call: Call, status: Mapping[str, Any], *, code: int = 0, retry_after: timedelta | None = None
@@ -167,8 +169,9 @@ def from_status(
     reason = str(status.get("reason") or "")
     details = status.get("details") or {}
     seconds = details.get("retryAfterSeconds")
-    kind = _BY_CODE.get(code, UnavailableError)
     said = str(status.get("message") or "no message")
+    # A field the schema doesn't know is answered with 500, as if the server were at fault (seen on Kubernetes 1.36).
+    kind = InvalidError if said.startswith(_NOT_IN_SCHEMA) else _BY_CODE.get(code, UnavailableError)
     if call.kind == SECRET:
         said = "the server's message is withheld because it may quote the Secret"
     return kind(

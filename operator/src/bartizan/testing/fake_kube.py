@@ -278,13 +278,13 @@ class FakeKube:
     def _store(self, ref: ObjectRef, kind: Kind, live: KubeObject | None, new: KubeObject) -> KubeObject:
         if live is None:
             self._born += 1
-        elif not rules.differs(live, new):
+        elif not rules.differs(live, rules.stored_form(new)) and not rules.restless(kind, new):
             return copy.deepcopy(live)
         self._version += 1
         meta = {**new["metadata"], "resourceVersion": str(self._version)}
         if live is not None and rules.bumps_generation(kind, live, new):
             meta["generation"] = live["metadata"]["generation"] + 1
-        stored = {**new, "metadata": meta}
+        stored = rules.stored_form({**new, "metadata": meta})
         self._items[ref] = stored
         self._history.add(Change(self._version, kind, live, stored))
         return copy.deepcopy(stored)

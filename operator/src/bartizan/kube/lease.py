@@ -1,0 +1,191 @@
+"""Leadership over a `coordination.k8s.io` Lease, by server-side apply and resourceVersion alone.
+
+All replicas write under the same two field managers, so managedFields stay two entries however many pods come and go:
+`bartizan/lease` makes the object, `bartizan/lease-holder` says who holds it, and only ever on the version just seen, which the
+API server checks. The decisions are in `election`; this file reads, writes and keeps time.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import structlog
+
+from bartizan.api.kinds import LEASE
+from bartizan.api.names import MANAGED_BY, MANAGED_BY_LABEL, KubeObject
+from bartizan.core.model import ObjectRef
+from bartizan.kube.api import KubeApi
+from bartizan.kube.clock import Clock, SystemClock, within
+from bartizan.kube.election import Acquire, Create, Decision, Hold, LeaseView, Observation, Renew, decide, read_lease
+from bartizan.kube.errors import KubeError, NotFoundError
+
+_log = structlog.get_logger(__name__)
+
+MAKER: Final = "bartizan/lease"
+HOLDER: Final = "bartizan/lease-holder"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """client-go's defaults; `duration` > `renew_deadline` > `retry_period`."""
+
+    duration: timedelta = timedelta(seconds=15)
+    """How long others wait before they take over: the longest a crash goes without a leader, 15 s by default."""
+    renew_deadline: timedelta = timedelta(seconds=10)
+    """How long a leader leads after the last renewal that succeeded; 5 s below `duration`, for clocks that run unevenly."""
+    retry_period: timedelta = timedelta(seconds=2)
+    """The pause between two looks or renewals: five attempts fit into the renew deadline."""
+
+
+class Leadership:
+    """One candidate. `is_leader` may be asked at any time and is false as soon as the renew deadline has passed."""
+
+    def __init__(
+        self,
+        api: KubeApi,
+        namespace: str,
+        name: str,
+        identity: str,
+        *,
+        clock: Clock | None = None,
+        timing: Timing | None = None,
+    ) -> None:
+        self._api = api
+        self._ref = ObjectRef(api_version=LEASE.api_version, kind=LEASE.kind, namespace=namespace, name=name)
+        self._identity = identity
+        self._clock = clock or SystemClock()
+        self._timing = timing or Timing()
+        self._seen: Observation | None = None
+        self._ours: LeaseView | None = None
+        self._until = 0.0
+        self._told = False
+
+    @property
+    def is_leader(self) -> bool:
+        """Whether this candidate may write now; true for one candidate at a time."""
+        return self._ours is not None and self._clock.monotonic() < self._until
+
+    @property
+    def holder(self) -> str:
+        """The identity in the lease as last seen; empty when nobody holds it."""
+        return self._seen.lease.holder if self._seen and self._seen.lease else ""
+
+    async def run(self, on_started: Callable[[], None], on_stopped: Callable[[], None]) -> None:
+        """Stand for election until cancelled, again after every loss; on cancellation the lease is released.
+
+        `on_started` and `on_stopped` alternate. They must not block; `on_stopped` comes within the renew deadline, before
+        anybody else can lead (unless this whole process is paused: ask `is_leader` before every write).
+        """
+        try:
+            while True:
+                again = await self._attempt()
+                self._tell(on_started, on_stopped)
+                if not again:
+                    await self._clock.sleep(self._pause())
+                    self._tell(on_started, on_stopped)
+        finally:
+            held, self._ours = (self._ours if self.is_leader else None), None
+            self._tell(on_started, on_stopped)
+            if held:
+                await self._release(held)
+
+    def _tell(self, on_started: Callable[[], None], on_stopped: Callable[[], None]) -> None:
+        leading = self.is_leader
+        if not leading:
+            self._ours = None
+        if leading == self._told:
+            return
+        self._told = leading
+        _log.info("leading" if leading else "not leading", lease=self._ref.name, holder=self.holder)
+        (on_started if leading else on_stopped)()
+
+    def _pause(self) -> timedelta:
+        """The retry period, cut short where our own lease ends."""
+        return min(self._timing.retry_period, self._left()) if self._ours else self._timing.retry_period
+
+    def _left(self) -> timedelta:
+        return timedelta(seconds=max(0.0, self._until - self._clock.monotonic()))
+
+    async def _attempt(self) -> bool:
+        """Look and act once; return whether to look again at once."""
+        limit = self._left() if self._ours else self._timing.renew_deadline
+        try:
+            return await within(self._clock, limit, self._look_and_act())
+        except (KubeError, TimeoutError) as error:
+            _log.warning("lease attempt failed", lease=self._ref.name, leading=self.is_leader, error=str(error))
+            return False
+
+    async def _look_and_act(self) -> bool:
+        lease = await self._read()
+        now = self._clock.monotonic()
+        self._seen = self._seen.then(lease, now) if self._seen else Observation(lease=lease, since=now, first=True)
+        decision = decide(self._seen, identity=self._identity, now=now, duration=self._timing.duration, ours=self._ours)
+        if not isinstance(decision, Renew):
+            self._ours = None
+        return await self._act(decision, now)
+
+    async def _act(self, decision: Decision, now: float) -> bool:
+        match decision:
+            case Create():
+                await self._api.apply(self._lease({"leaseDurationSeconds": self._seconds()}), manager=MAKER)
+                return True
+            case Acquire(version, transitions):
+                stamp = _micro(self._clock.now())
+                await self._write(version, transitions, acquired=stamp, renewed=stamp, sent=now)
+            case Renew(version, transitions, acquired):
+                renewed = _micro(self._clock.now())
+                await self._write(version, transitions, acquired=acquired, renewed=renewed, sent=now)
+            case Hold():
+                pass
+        return False
+
+    async def _read(self) -> LeaseView | None:
+        try:
+            return read_lease(await self._api.get(self._ref))
+        except NotFoundError:
+            return None
+
+    async def _write(self, version: str, transitions: int, *, acquired: str, renewed: str, sent: float) -> None:
+        spec = {
+            "holderIdentity": self._identity,
+            "acquireTime": acquired,
+            "renewTime": renewed,
+            "leaseTransitions": transitions,
+        }
+        stored = await self._api.apply(self._lease(spec, version), manager=HOLDER)
+        # Counted from before the request: whatever the way took, nobody can have seen this write earlier.
+        self._until = sent + self._timing.renew_deadline.total_seconds()
+        self._ours = read_lease(stored)
+        if self._seen:
+            self._seen = self._seen.then(self._ours, self._clock.monotonic())
+
+    async def _release(self, held: LeaseView) -> None:
+        """Let somebody else lead at once. Best effort: if it fails, the lease runs out."""
+        spec = {
+            "holderIdentity": "",
+            "acquireTime": held.acquired,
+            "renewTime": held.renewed,
+            "leaseTransitions": held.transitions,
+        }
+        try:
+            release = self._api.apply(self._lease(spec, held.resource_version), manager=HOLDER)
+            await within(self._clock, self._timing.retry_period, release)
+        except (KubeError, TimeoutError) as error:
+            _log.warning("lease not released", lease=self._ref.name, error=str(error))
+
+    def _lease(self, spec: dict[str, Any], version: str = "") -> KubeObject:
+        meta: dict[str, Any] = {"namespace": self._ref.namespace, "name": self._ref.name}
+        if version:
+            meta["resourceVersion"] = version
+        else:
+            meta["labels"] = {MANAGED_BY_LABEL: MANAGED_BY}
+        return {"apiVersion": self._ref.api_version, "kind": self._ref.kind, "metadata": meta, "spec": spec}
+
+    def _seconds(self) -> int:
+        return int(self._timing.duration.total_seconds())
+
+
+def _micro(moment: datetime) -> str:
+    """Return a `metav1.MicroTime`."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

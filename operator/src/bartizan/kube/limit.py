@@ -1,0 +1,43 @@
+"""A token bucket: the client's own promise not to crowd out the API server's other callers."""
+
+from datetime import timedelta
+from typing import Final
+
+from bartizan.kube.clock import Clock
+
+DEFAULT_RATE: Final = 50.0
+"""Requests a second in the long run; what kube-controller-manager-sized clients use and far below what would be noticed."""
+DEFAULT_BURST: Final = 100
+"""Requests at once, so that the start-up of a cluster with a hundred policies is not drawn out."""
+
+
+class TokenBucket:
+    """Lets `rate` callers a second pass, `burst` at once, in the order in which they came."""
+
+    def __init__(self, clock: Clock, *, rate: float = DEFAULT_RATE, burst: int = DEFAULT_BURST) -> None:
+        self._clock = clock
+        self._rate = rate
+        self._burst = burst
+        self._tokens = float(burst)
+        self._at = clock.monotonic()
+
+    def take(self) -> timedelta:
+        """Take one token, on credit if need be, and return how long its taker has to wait for it."""
+        now = self._clock.monotonic()
+        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
+        self._at = now
+        self._tokens -= 1
+        return timedelta(seconds=max(0.0, -self._tokens / self._rate))
+
+    def try_take(self) -> bool:
+        """Take one token if there is one now."""
+        if self.take() > timedelta(0):
+            self._tokens += 1
+            return False
+        return True
+
+    async def wait(self) -> None:
+        """Return when it is the caller's turn."""
+        delay = self.take()
+        if delay > timedelta(0):
+            await self._clock.sleep(delay)
