@@ -62,16 +62,16 @@ def same_intent(desired: Any, observed: Any) -> bool:
     """Whether `observed` still says everything that `desired` says.
 
     Fields that the API server or others added to a mapping don't count; lists must agree in length and order, because a
-    longer list of peers or ports is a wider policy.
+    longer list of peers or ports is a wider policy. An empty mapping or list is the same as none: the API server drops either.
     """
     if isinstance(desired, dict):
-        return isinstance(observed, dict) and all(
-            key in observed and same_intent(value, observed[key]) for key, value in desired.items()
-        )
+        found = {} if observed is None else observed
+        return isinstance(found, dict) and all(same_intent(value, found.get(key)) for key, value in desired.items())
     if isinstance(desired, list):
+        found = [] if observed is None else observed
         return (
-            isinstance(observed, list)
-            and len(desired) == len(observed)
-            and all(same_intent(mine, theirs) for mine, theirs in zip(desired, observed, strict=True))
+            isinstance(found, list)
+            and len(desired) == len(found)
+            and all(same_intent(mine, theirs) for mine, theirs in zip(desired, found, strict=True))
         )
     return bool(desired == observed)

@@ -56,6 +56,11 @@ class NamespaceView:
     mode: Mode
     deleting: bool = False
 
+    @property
+    def governed(self) -> bool:
+        """Whether bartizan writes anything in it."""
+        return self.mode is not Mode.NOT_GOVERNED and not self.deleting
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceView:

@@ -1,0 +1,144 @@
+"""Trust domains and the webhook's serving certificate: what needs the release namespace's Secrets.
+
+Authorities are decided on a fresh list instead of the picture: a picture that lags by one write would ask for a root that is
+there already. (The API server would refuse it, because authority Secrets are immutable; nothing is lost but a scare.)
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from bartizan.api.kinds import SECRET, TRUST_DOMAIN
+from bartizan.api.names import KubeObject
+from bartizan.controller.writer import Writer
+from bartizan.core.conditions import Observation, dumped, laid_over, lean, read_conditions
+from bartizan.core.model import ObjectRef, TrustDomainView
+from bartizan.core.ownership import upkeep
+from bartizan.core.pki.authority import Role, authority_secret, authority_selector
+from bartizan.core.pki.decide import Issue, Refuse
+from bartizan.core.pki.rotation import AuthorityPlan, NewAuthority, plan_authorities
+from bartizan.core.pki.serving import decide_serving, read_serving_authority, serving_secret
+from bartizan.core.pki.status import plan_trust_domain
+from bartizan.core.plan import Apply, Plan
+from bartizan.core.posture import LOOK_AGAIN, SOON, status_apply
+from bartizan.core.reasons import ConditionType, Reason
+from bartizan.core.views import Unreadable
+from bartizan.kube.api import KubeApi
+from bartizan.kube.errors import NotFoundError
+from bartizan.signers.builtin import BuiltinSigner
+
+SERVING_SECRET: Final = "bartizan-webhook-tls"  # noqa: S105 -- the name of a Secret
+SERVING_AUTHORITY: Final = "bartizan-webhook-ca"
+_MOST_GENERATIONS: Final = 4
+"""How many generations one look makes at most; two are enough to begin (a root and an issuing authority)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """Where bartizan itself runs, and under which names its webhook is called."""
+
+    namespace: str
+    webhook_service: str = "bartizan-webhook"
+
+    @property
+    def webhook_names(self) -> tuple[str, ...]:
+        """The DNS names the API server may call the webhook by."""
+        short = f"{self.webhook_service}.{self.namespace}.svc"
+        return (short, f"{short}.cluster.local")
+
+
+class Authorities:
+    """Looks at one trust domain, or at the serving certificate."""
+
+    def __init__(self, api: KubeApi, writer: Writer, signer: BuiltinSigner, release: Release) -> None:
+        """Read through `api`, write through `writer`, make keys with `signer`."""
+        self._api = api
+        self._writer = writer
+        self._signer = signer
+        self._release = release
+
+    async def plan(self, view: TrustDomainView, item: KubeObject, now: datetime) -> Plan:
+        """Make the generations that are due and return what else is to be done.
+
+        Raises:
+            KubeError, NotLeaderError, SignerError: as it comes; the next look goes on where this one stopped.
+        """
+        status = item.get("status") or {}
+        authorities = await self._observed(view, status, now)
+        for _ in range(_MOST_GENERATIONS):
+            if authorities.create is None:
+                break
+            await self._make(view, authorities.create, now)
+            authorities = await self._observed(view, status, now)
+        plan = plan_trust_domain(view, authorities, status, now, namespace=self._release.namespace)
+        return _unless_said(plan, status)
+
+    async def plan_serving(self, now: datetime) -> Plan:
+        """Return what is to be done about the webhook's certificate; nothing while the chart's authority is not there."""
+        authority_item = await self._secret(SERVING_AUTHORITY)
+        authority = read_serving_authority(authority_item) if authority_item else None
+        if authority is None:
+            return Plan(requeue_after=LOOK_AGAIN)
+        place = {"namespace": self._release.namespace, "name": SERVING_SECRET}
+        names = self._release.webhook_names
+        secret = await self._secret(SERVING_SECRET)
+        decision = decide_serving(secret, authority, dns_names=names, now=now, **place)
+        if isinstance(decision, Refuse):
+            return Plan(requeue_after=LOOK_AGAIN)
+        if isinstance(decision, Issue):
+            leaf = self._signer.sign_serving(names, authority, now=now)
+            item = serving_secret(leaf.chain_pem, leaf.key_pem, authority, **place)
+            return Plan(
+                applies=(Apply(item=item, manager="bartizan/serving", force=decision.force),), requeue_after=LOOK_AGAIN
+            )
+        applies = upkeep(decision.desired, secret, manager="bartizan/serving")
+        return Plan(applies=applies, requeue_after=max(decision.next_renewal - now, SOON))
+
+    async def _observed(self, view: TrustDomainView, status: KubeObject, now: datetime) -> AuthorityPlan:
+        listing = await self._api.list(
+            SECRET, namespace=self._release.namespace, label_selector=authority_selector(view.name)
+        )
+        return plan_authorities(view, listing.items, status, now)
+
+    async def _make(self, view: TrustDomainView, new: NewAuthority, now: datetime) -> None:
+        if new.role is Role.ROOT or new.root is None:
+            authority = self._signer.make_root(view, generation=new.generation, now=now)
+        else:
+            authority = self._signer.make_issuing(view, new.root, generation=new.generation, now=now)
+        item = authority_secret(authority, namespace=self._release.namespace)
+        await self._writer.apply(Apply(item=item, manager="bartizan/authority"))
+
+    async def _secret(self, name: str) -> KubeObject | None:
+        ref = ObjectRef(api_version=SECRET.api_version, kind=SECRET.kind, namespace=self._release.namespace, name=name)
+        try:
+            return await self._api.get(ref)
+        except NotFoundError:
+            return None
+
+
+def plan_unreadable(domain: Unreadable, item: KubeObject, now: datetime) -> Plan:
+    """Return the plan that only says what is wrong with a TrustDomain."""
+    observation = Observation(
+        type=ConditionType.READY, status="False", reason=Reason.INVALID_SPEC, message=domain.problem
+    )
+    conditions = laid_over(read_conditions(item), (observation,), generation=domain.generation, now=now)
+    status = {**(item.get("status") or {}), "conditions": [dumped(one) for one in conditions]}
+    return _unless_said(Plan(status=status_apply(item, status)), item.get("status") or {})
+
+
+def _unless_said(plan: Plan, status: KubeObject) -> Plan:
+    """Leave out a status that is already said, so that it does not trigger itself."""
+    if plan.status is None:
+        return plan
+    said = lean(plan.status.item["status"])
+    if said == lean(status):
+        return Plan(applies=plan.applies, deletes=plan.deletes, events=plan.events, requeue_after=plan.requeue_after)
+    item = {"apiVersion": TRUST_DOMAIN.api_version, "kind": TRUST_DOMAIN.kind, "metadata": plan.status.item["metadata"]}
+    write = status_apply(item, said)
+    return Plan(
+        applies=plan.applies,
+        deletes=plan.deletes,
+        status=write,
+        events=plan.events,
+        requeue_after=plan.requeue_after,
+    )

@@ -1,0 +1,228 @@
+"""The controller's life: fill the picture, wait for the Lease, work while it is held, stop at once when it is not.
+
+All replicas keep their picture hot and only the one that holds the Lease has workers, so that a take-over costs one pass over
+keys and not a cold start.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, Protocol
+
+import structlog
+
+from bartizan.api.kinds import ROLE_BINDING, SECRET
+from bartizan.controller.authorities import Authorities, Release
+from bartizan.controller.certificates import Certificates
+from bartizan.controller.errors import NotLeaderError
+from bartizan.controller.intake import Intake
+from bartizan.controller.keys import Key, Subject, policy_key
+from bartizan.controller.meter import Meter, NoMeter
+from bartizan.controller.queue import WorkQueue
+from bartizan.controller.reconcile import Reconciler, RefusedError
+from bartizan.controller.sources import OURS, CertificateSecrets, EventSource, ReflectorSource
+from bartizan.controller.world import World
+from bartizan.controller.writer import Recorder, Writer
+from bartizan.core.namespace import ServiceAccountRef
+from bartizan.kube.api import KubeApi
+from bartizan.kube.clock import Clock, SystemClock
+from bartizan.kube.errors import KubeError
+from bartizan.signers.builtin import BuiltinSigner
+from bartizan.signers.errors import SignerError
+
+_log: Final = structlog.get_logger("bartizan.controller")
+
+FULL_PASS: Final = timedelta(minutes=10)
+"""How often every key is looked at although nothing happened; it writes nothing unless something was missed."""
+_WORKERS: Final = 4
+"""Keys in flight at once: enough to hide the API server's answer times, few enough to leave it alone."""
+
+
+class Leadership(Protocol):
+    """Who may write."""
+
+    @property
+    def is_leader(self) -> bool:
+        """Whether this replica holds the Lease at this moment."""
+
+    async def run(self, on_started: Callable[[], Awaitable[None]], on_stopped: Callable[[], Awaitable[None]]) -> None:
+        """Try to hold the Lease until cancelled, then let go of it."""
+
+
+SourcesOf = Callable[[World, Intake], Sequence[EventSource]]
+"""Makes the sources that bring in everything but Secrets and RoleBindings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where the controller runs and as whom."""
+
+    release: Release
+    account: str
+    """The name of its ServiceAccount, in the release's namespace."""
+    workers: int = _WORKERS
+
+
+class Controller:
+    """Everything put together; `run` until cancelled."""
+
+    def __init__(
+        self,
+        api: KubeApi,
+        place: Place,
+        *,
+        leadership: Leadership,
+        recorder: Recorder,
+        sources: SourcesOf,
+        clock: Clock | None = None,
+        meter: Meter | None = None,
+    ) -> None:
+        """Build the parts; nothing is asked of the API server yet."""
+        self._clock = clock or SystemClock()
+        self._meter = meter or NoMeter()
+        self._leadership = leadership
+        self._place = place
+        self.world = World(release_namespace=place.release.namespace)
+        self.queue: WorkQueue[Key] = WorkQueue(self._clock)
+        intake = Intake(self.world, self._enqueue)
+        own = (
+            ReflectorSource(api, self.world, intake, kinds=((ROLE_BINDING, OURS),), clock=self._clock),
+            ReflectorSource(
+                api,
+                self.world,
+                intake,
+                kinds=((SECRET, OURS),),
+                namespace=place.release.namespace,
+                clock=self._clock,
+            ),
+        )
+        self._sources = (*sources(self.world, intake), *own)
+        self._secrets = CertificateSecrets(api, self.world, intake, on_synced=self._secrets_synced, clock=self._clock)
+        writer = Writer(
+            api,
+            recorder=recorder,
+            may_write=lambda: leadership.is_leader,
+            seen=intake.seen,
+            meter=self._meter,
+        )
+        signer = BuiltinSigner()
+        self._reconciler = Reconciler(
+            world=self.world,
+            api=api,
+            writer=writer,
+            certificates=Certificates(self.world, signer),
+            authorities=Authorities(api, writer, signer, place.release),
+            controller=ServiceAccountRef(namespace=place.release.namespace, name=place.account),
+            secrets_known=self._secrets.known,
+            clock=self._clock,
+            meter=self._meter,
+        )
+        self._synced = False
+        self._work: asyncio.Task[None] | None = None
+        self._died: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    @property
+    def synced(self) -> bool:
+        """Whether everything there is has been brought in once."""
+        return self._synced
+
+    async def run(self) -> None:
+        """Work until cancelled; the Lease is let go of at the end."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._end_with_work())
+            for source in self._sources:
+                group.create_task(source.run())
+            for source in self._sources:
+                await source.wait_synced()
+            self._synced = True
+            _log.info("synced", keys=len(self.world.all_keys()))
+            await self._lead()
+            msg = "leadership ended although nobody stopped it"
+            raise NotLeaderError(msg)
+
+    async def _lead(self) -> None:
+        try:
+            await self._leadership.run(self._started, self._stopped)
+        finally:
+            await self._stopped()
+
+    async def _started(self) -> None:
+        _log.info("leading: writing begins")
+        self._meter.leads(leader=True)
+        self.queue.clear()
+        for key in sorted(self.world.all_keys(), key=_first_things_first):
+            self.queue.add(key)
+        self._work = asyncio.create_task(self._serve())
+
+    async def _stopped(self) -> None:
+        work, self._work = self._work, None
+        if work is None:
+            return
+        _log.info("not leading: writing has ended")
+        self._meter.leads(leader=False)
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+        self.queue.clear()
+
+    async def _serve(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._secrets.run())
+                group.create_task(self._pass_over())
+                group.create_task(self.queue.serve(self.look, workers=self._place.workers))
+        except Exception as error:  # holding the Lease without working would be the worst of all states
+            self._died.set_exception(error)
+
+    async def _end_with_work(self) -> None:
+        """End the process when the work ended by itself: whoever starts it again starts from a clean picture."""
+        await self._died
+
+    async def _pass_over(self) -> None:
+        while True:
+            await self._clock.sleep(FULL_PASS)
+            for key in self.world.all_keys():
+                self.queue.add(key)
+
+    async def look(self, key: Key) -> None:
+        """Reconcile one key; whatever goes wrong stays with it."""
+        began = self._clock.monotonic()
+        try:
+            again = await self._reconciler.reconcile(key)
+        except NotLeaderError:
+            _log.info("left to the leader", key=str(key))
+            return
+        except (RefusedError, KubeError, SignerError) as error:
+            self._put_off(key, began, error=str(error))
+            return
+        except Exception:  # a bug with one key must not stop the others
+            _log.exception("unforeseen", key=str(key))
+            self._put_off(key, began, error="unforeseen, see the traceback")
+            return
+        self.queue.forget(key)
+        if again is not None:
+            self.queue.add_after(key, again)
+        self._meter.reconciled(key.subject, "done", self._clock.monotonic() - began)
+
+    def _put_off(self, key: Key, began: float, *, error: str) -> None:
+        delay = self.queue.retry(key)
+        _log.warning("put off", key=str(key), error=error, wait_seconds=delay.total_seconds())
+        self._meter.reconciled(key.subject, "failed", self._clock.monotonic() - began)
+
+    def _enqueue(self, key: Key) -> None:
+        if key.subject is Subject.NAMESPACE:
+            self._secrets.tend()
+        if self._work is not None:
+            self.queue.add(key)
+            self._meter.queued(len(self.queue))
+
+    def _secrets_synced(self, namespace: str) -> None:
+        for key in self.world.snapshot().policies:
+            if key[0] == namespace:
+                self.queue.add(policy_key(key))
+
+
+def _first_things_first(key: Key) -> tuple[int, Key]:
+    """Trust domains before policies, which need their authorities; namespaces before policies, which need their access."""
+    order = (Subject.TRUST_DOMAIN, Subject.SERVING, Subject.NAMESPACE, Subject.POLICY)
+    return (order.index(key.subject), key)

@@ -1,0 +1,53 @@
+"""What the controller counts. It does not know where the numbers go: the shell's telemetry does."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal, Protocol
+
+from bartizan.core.model import PolicyKey
+
+Result = Literal["done", "changed", "failed"]
+
+
+class Meter(Protocol):
+    """Receives what happened."""
+
+    def reconciled(self, subject: str, result: Result, seconds: float) -> None:
+        """One key was looked at."""
+
+    def wrote(self, kind: str, manager: str) -> None:
+        """One write was taken by the API server."""
+
+    def queued(self, depth: int) -> None:
+        """So many keys wait."""
+
+    def leads(self, *, leader: bool) -> None:
+        """This replica writes, or does not."""
+
+    def policy(self, key: PolicyKey, state: Mapping[str, str] | None) -> None:
+        """A policy has this `mode` and `ready`; None: it is gone."""
+
+    def certificate(self, key: PolicyKey, not_after: datetime | None) -> None:
+        """The certificate of a policy ends then; None: there is none."""
+
+
+class NoMeter:
+    """Counts nothing."""
+
+    def reconciled(self, subject: str, result: Result, seconds: float) -> None:
+        """Forget it."""
+
+    def wrote(self, kind: str, manager: str) -> None:
+        """Forget it."""
+
+    def queued(self, depth: int) -> None:
+        """Forget it."""
+
+    def leads(self, *, leader: bool) -> None:
+        """Forget it."""
+
+    def policy(self, key: PolicyKey, state: Mapping[str, str] | None) -> None:
+        """Forget it."""
+
+    def certificate(self, key: PolicyKey, not_after: datetime | None) -> None:
+        """Forget it."""

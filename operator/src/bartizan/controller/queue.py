@@ -1,0 +1,131 @@
+"""The work queue: which keys are to be reconciled, each at most once at a time.
+
+An event is only a hint that a key deserves a look, so a hundred hints about one key are one piece of work. A hint that comes
+while its key is in flight is kept and runs afterwards, because the reconcile under way may have looked too early.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Hashable
+from datetime import timedelta
+from typing import Final, Generic, TypeVar
+
+from bartizan.kube.clock import Clock, SystemClock
+
+K = TypeVar("K", bound=Hashable)
+
+FIRST_DELAY: Final = timedelta(milliseconds=5)
+"""The wait before the first retry of a key; it doubles with each failure in a row."""
+LONGEST_DELAY: Final = timedelta(minutes=5)
+"""The longest wait between two retries of a key."""
+
+
+class WorkQueue(Generic[K]):
+    """Keys waiting, in flight and put off. All methods belong to one event loop."""
+
+    def __init__(
+        self, clock: Clock | None = None, *, first: timedelta = FIRST_DELAY, longest: timedelta = LONGEST_DELAY
+    ) -> None:
+        """Wait on `clock` and back off from `first` up to `longest`."""
+        self._clock = clock or SystemClock()
+        self._first = first
+        self._longest = longest
+        self._ready: deque[K] = deque()
+        self._waiting: set[K] = set()
+        self._in_flight: set[K] = set()
+        self._failures: dict[K, int] = {}
+        self._delayed: dict[K, tuple[float, asyncio.Task[None]]] = {}
+        self._wake = asyncio.Event()
+
+    def __len__(self) -> int:
+        """How many keys wait to be taken now; those in flight or put off don't count."""
+        return len(self._ready)
+
+    @property
+    def in_flight(self) -> frozenset[K]:
+        """The keys taken and not yet done."""
+        return frozenset(self._in_flight)
+
+    @property
+    def delayed(self) -> frozenset[K]:
+        """The keys put off to a later time."""
+        return frozenset(self._delayed)
+
+    def add(self, key: K) -> None:
+        """Have `key` looked at: now, or right after the look that is under way."""
+        if key in self._waiting:
+            return
+        self._waiting.add(key)
+        if key not in self._in_flight:
+            self._push(key)
+
+    def add_after(self, key: K, delay: timedelta) -> None:
+        """Have `key` looked at after `delay`; of several such wishes the earliest holds."""
+        due = self._clock.monotonic() + delay.total_seconds()
+        planned = self._delayed.get(key)
+        if planned and planned[0] <= due:
+            return
+        if planned:
+            planned[1].cancel()
+        self._delayed[key] = (due, asyncio.get_running_loop().create_task(self._add_at(key, delay)))
+
+    def retry(self, key: K) -> timedelta:
+        """Have `key` looked at again after its back-off, which doubles with every call until `forget`; return the wait."""
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + 1
+        doubled: timedelta = self._first * 2 ** min(failures, 32)
+        delay = min(self._longest, doubled)
+        self.add_after(key, delay)
+        return delay
+
+    def forget(self, key: K) -> None:
+        """End the back-off of `key`: its next failure waits the shortest time again."""
+        self._failures.pop(key, None)
+
+    async def take(self) -> K:
+        """Return the next key, waiting for one. It is in flight until `done`."""
+        while not self._ready:
+            self._wake.clear()
+            await self._wake.wait()
+        key = self._ready.popleft()
+        self._waiting.discard(key)
+        self._in_flight.add(key)
+        return key
+
+    def done(self, key: K) -> None:
+        """End the flight of `key`; if it was added meanwhile, it is ready again."""
+        self._in_flight.discard(key)
+        if key in self._waiting:
+            self._push(key)
+
+    def clear(self) -> None:
+        """Drop everything that waits and all back-off: the keys are somebody else's now."""
+        for _due, sleeper in self._delayed.values():
+            sleeper.cancel()
+        self._delayed.clear()
+        self._failures.clear()
+        self._ready.clear()
+        self._waiting.clear()
+
+    async def serve(self, work: Callable[[K], Awaitable[None]], *, workers: int) -> None:
+        """Give keys to `work`, at most `workers` at a time, until cancelled. `work` must not raise."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(workers):
+                group.create_task(self._serve_one(work))
+
+    async def _serve_one(self, work: Callable[[K], Awaitable[None]]) -> None:
+        while True:
+            key = await self.take()
+            try:
+                await work(key)
+            finally:
+                self.done(key)
+
+    def _push(self, key: K) -> None:
+        self._ready.append(key)
+        self._wake.set()
+
+    async def _add_at(self, key: K, delay: timedelta) -> None:
+        await self._clock.sleep(delay)
+        self._delayed.pop(key, None)
+        self.add(key)

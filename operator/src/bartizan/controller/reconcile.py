@@ -1,0 +1,215 @@
+"""Reconcile: observe, plan, apply, for one key at a time.
+
+Nothing that goes wrong with one key reaches another: what the API server refuses becomes a condition and a later try, and what
+nobody foresaw is logged with its traceback and tried later as well.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from bartizan.api.kinds import NETWORK_POLICY, POLICY, POLICY_INDEX, ROLE_BINDING, SECRET, TRUST_DOMAIN, Kind
+from bartizan.api.names import (
+    BASELINE_NETWORK_POLICY,
+    INDEX_NAME,
+    POLICY_LABEL,
+    KubeObject,
+    network_policy_name,
+)
+from bartizan.controller.authorities import Authorities, plan_unreadable
+from bartizan.controller.certificates import Certificates, unreachable
+from bartizan.controller.keys import Key, Subject
+from bartizan.controller.meter import Meter
+from bartizan.controller.world import World
+from bartizan.controller.writer import Writer
+from bartizan.core.model import ObjectRef, PolicyView, Snapshot
+from bartizan.core.namespace import ACCESS_NAME, NamespaceObserved, ServiceAccountRef, plan_namespace
+from bartizan.core.ownership import is_ours
+from bartizan.core.plan import Plan
+from bartizan.core.posture import CertificateOutcome, PolicyObserved, plan_failure, plan_policy
+from bartizan.core.reasons import Mode, Reason
+from bartizan.core.views import Unreadable
+from bartizan.kube.api import KubeApi
+from bartizan.kube.clock import Clock
+from bartizan.kube.errors import ConflictError, ForbiddenError, InvalidError, KubeError, NotFoundError
+
+_log: Final = structlog.get_logger("bartizan.reconcile")
+_TERMINATING: Final = "NamespaceTerminating"
+
+
+class RefusedError(Exception):
+    """The API server refused part of a plan; the key is tried again."""
+
+    def __init__(self, errors: tuple[KubeError, ...]) -> None:
+        """Say all of it in one sentence."""
+        super().__init__("; ".join(str(error) for error in errors))
+        self.errors = errors
+
+
+class Reconciler:
+    """Knows how to look at each kind of key."""
+
+    def __init__(
+        self,
+        *,
+        world: World,
+        api: KubeApi,
+        writer: Writer,
+        certificates: Certificates,
+        authorities: Authorities,
+        controller: ServiceAccountRef,
+        secrets_known: Callable[[str], bool],
+        clock: Clock,
+        meter: Meter,
+    ) -> None:
+        """`secrets_known(namespace)` says whether the Secrets of a namespace can be read and have been."""
+        self._world = world
+        self._api = api
+        self._writer = writer
+        self._certificates = certificates
+        self._authorities = authorities
+        self._controller = controller
+        self._secrets_known = secrets_known
+        self._clock = clock
+        self._meter = meter
+
+    async def reconcile(self, key: Key) -> timedelta | None:
+        """Look at `key` and do what is to be done; return when to look again if nothing happens before.
+
+        Raises:
+            RefusedError: the API server refused a write.
+            NotLeaderError: the Lease is lost.
+            KubeError: the API server could not be asked.
+        """
+        now = self._clock.now()
+        plan = await self._plan(key, now)
+        errors = tuple(error for error in await self._writer.carry_out(plan) if not _moot(error))
+        if not errors:
+            return plan.requeue_after
+        await self._say_refused(key, errors, now)
+        raise RefusedError(errors)
+
+    async def _plan(self, key: Key, now: datetime) -> Plan:
+        match key.subject:
+            case Subject.POLICY:
+                return await self._plan_policy(key, now)
+            case Subject.NAMESPACE:
+                return self._plan_namespace(key)
+            case Subject.TRUST_DOMAIN:
+                return await self._plan_trust_domain(key, now)
+            case Subject.SERVING:
+                return await self._authorities.plan_serving(now)
+
+    async def _plan_policy(self, key: Key, now: datetime) -> Plan:
+        policy = self._world.policy((key.namespace, key.name))
+        item = self._world.item(POLICY, key.namespace, key.name)
+        if policy is None or item is None:
+            self._meter.policy((key.namespace, key.name), None)
+            return Plan()
+        snapshot = self._world.snapshot()
+        governed = snapshot.mode(key.namespace) is not Mode.NOT_GOVERNED
+        network_policy = await self._found(NETWORK_POLICY, key.namespace, network_policy_name(key.name), look=governed)
+        certificate = None
+        if isinstance(policy, PolicyView) and governed:
+            certificate = await self._certificate(policy, snapshot, now)
+        observed = PolicyObserved(
+            item=item,
+            network_policy=network_policy,
+            isolation=self._world.item(NETWORK_POLICY, key.namespace, BASELINE_NETWORK_POLICY),
+            index=self._world.item(POLICY_INDEX, key.namespace, INDEX_NAME),
+            strays=self._strays(policy) if isinstance(policy, PolicyView) else (),
+        )
+        plan = plan_policy(policy, snapshot=self._world.snapshot(), observed=observed, certificate=certificate, now=now)
+        self._measure(key, plan.status.item["status"] if plan.status else item.get("status") or {}, certificate)
+        return plan
+
+    async def _certificate(self, policy: PolicyView, snapshot: Snapshot, now: datetime) -> CertificateOutcome:
+        if not self._secrets_known(policy.namespace):
+            return unreachable(policy.namespace)
+        secret = await self._found(SECRET, policy.namespace, policy.spec.secret_name(policy.name))
+        return self._certificates.outcome(policy, secret, snapshot, now)
+
+    def _plan_namespace(self, key: Key) -> Plan:
+        snapshot = self._world.snapshot()
+        namespace = snapshot.namespaces.get(key.name)
+        if namespace is None:
+            return Plan()
+        observed = NamespaceObserved(
+            index=self._world.item(POLICY_INDEX, key.name, INDEX_NAME),
+            isolation=self._world.item(NETWORK_POLICY, key.name, BASELINE_NETWORK_POLICY),
+            access=self._world.item(ROLE_BINDING, key.name, ACCESS_NAME),
+            network_policies=frozenset(
+                item["metadata"]["name"] for item in self._world.store.list(NETWORK_POLICY, namespace=key.name)
+            ),
+        )
+        return plan_namespace(namespace, snapshot=snapshot, observed=observed, controller=self._controller)
+
+    async def _plan_trust_domain(self, key: Key, now: datetime) -> Plan:
+        domain = self._world.trust_domain(key.name)
+        item = self._world.item(TRUST_DOMAIN, "", key.name)
+        if domain is None or item is None or "deletionTimestamp" in item["metadata"]:
+            return Plan()
+        if isinstance(domain, Unreadable):
+            return plan_unreadable(domain, item, now)
+        return await self._authorities.plan(domain, item, now)
+
+    async def _found(self, kind: Kind, namespace: str, name: str, *, look: bool = True) -> KubeObject | None:
+        """Return the object of that name, asking the API server where the picture has none.
+
+        The picture holds what bears our label; somebody else's object under our name is only found by asking.
+        """
+        known = self._world.item(kind, namespace, name)
+        if known or not look:
+            return known
+        try:
+            return await self._api.get(
+                ObjectRef(api_version=kind.api_version, kind=kind.kind, namespace=namespace, name=name)
+            )
+        except NotFoundError:
+            return None
+
+    def _strays(self, policy: PolicyView) -> tuple[KubeObject, ...]:
+        """Return certificate Secrets of the policy under former names, once the one of the present name exists."""
+        name = policy.spec.secret_name(policy.name)
+        mine = [
+            item
+            for item in self._world.store.list(SECRET, namespace=policy.namespace)
+            if (item["metadata"].get("labels") or {}).get(POLICY_LABEL) == policy.name
+        ]
+        if all(item["metadata"]["name"] != name for item in mine):
+            return ()
+        return tuple(
+            item for item in mine if item["metadata"]["name"] != name and _owned(item, policy.uid) and is_ours(item)
+        )
+
+    async def _say_refused(self, key: Key, errors: tuple[KubeError, ...], now: datetime) -> None:
+        """Tell the policy's owner what was refused, unless it is only the API server being away."""
+        final = [error for error in errors if isinstance(error, ForbiddenError | InvalidError | ConflictError)]
+        policy = self._world.policy((key.namespace, key.name))
+        item = self._world.item(POLICY, key.namespace, key.name)
+        if key.subject is not Subject.POLICY or not final or policy is None or item is None:
+            return
+        reason = Reason.FIELD_CONFLICT if isinstance(final[0], ConflictError) else Reason.RECONCILE_FAILED
+        message = f"{final[0]}; tried again later"
+        refused = await self._writer.carry_out(plan_failure(policy, item, message, reason=reason, now=now))
+        for error in refused:
+            _log.warning("status not written", key=str(key), error=str(error))
+
+    def _measure(self, key: Key, status: KubeObject, certificate: CertificateOutcome | None) -> None:
+        ready = next((one["status"] for one in status.get("conditions") or () if one["type"] == "Ready"), "Unknown")
+        where = (key.namespace, key.name)
+        self._meter.policy(where, {"mode": status.get("mode", ""), "ready": ready})
+        ends = certificate.status.not_after if certificate and certificate.status else None
+        self._meter.certificate(where, ends)
+
+
+def _owned(item: KubeObject, uid: str) -> bool:
+    return any(owner.get("uid") == uid for owner in item["metadata"].get("ownerReferences") or ())
+
+
+def _moot(error: KubeError) -> bool:
+    """Whether the refusal needs no second try: what was to be written to is going or gone."""
+    terminating = any(cause.reason == _TERMINATING for cause in error.causes)
+    return terminating or isinstance(error, NotFoundError)

@@ -1,0 +1,229 @@
+"""Sources of events: reflectors of our own, the resync that repairs what another source missed, and Secrets by namespace.
+
+A source only brings objects in; it decides nothing. Kopf is one more source (`bartizan.shell.handlers`); the controller cannot
+tell them apart, and the tests use reflectors.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from typing import Final, Protocol
+
+import structlog
+
+from bartizan.api.kinds import (
+    NAMESPACE,
+    NETWORK_POLICY,
+    NODE,
+    POLICY,
+    POLICY_INDEX,
+    ROLE_BINDING,
+    SECRET,
+    SECURITY_BASELINE,
+    SERVICE,
+    SERVICE_CIDR,
+    TRUST_DOMAIN,
+    Kind,
+)
+from bartizan.api.names import MANAGED_BY, MANAGED_BY_LABEL
+from bartizan.controller.intake import Intake
+from bartizan.controller.world import World
+from bartizan.core.model import ObjectRef
+from bartizan.kube.api import KubeApi
+from bartizan.kube.clock import Clock
+from bartizan.kube.errors import ForbiddenError, KubeError
+from bartizan.kube.reflector import Reflector
+
+_log: Final = structlog.get_logger("bartizan.sources")
+
+OURS: Final = f"{MANAGED_BY_LABEL}={MANAGED_BY}"
+WATCHED: Final[tuple[tuple[Kind, str], ...]] = (
+    (SECURITY_BASELINE, ""),
+    (TRUST_DOMAIN, ""),
+    (NODE, ""),
+    (SERVICE_CIDR, ""),
+    (NAMESPACE, ""),
+    (SERVICE, ""),
+    (POLICY_INDEX, OURS),
+    (NETWORK_POLICY, OURS),
+    (POLICY, ""),
+)
+"""What is watched in the whole cluster, and by which label selector; policies last, so that a first look knows the rest."""
+RESYNC: Final = timedelta(seconds=60)
+"""How often everything watched is listed: the longest a deletion that a source missed goes unnoticed."""
+_PROBE_FIRST: Final = timedelta(milliseconds=250)
+_PROBE_MOST: Final = timedelta(seconds=10)
+
+
+class EventSource(Protocol):
+    """Brings objects in until cancelled."""
+
+    async def run(self) -> None:
+        """Bring objects in; ends only by being cancelled, or by an error that ends the process."""
+
+    async def wait_synced(self) -> None:
+        """Return once everything there is has been brought in."""
+
+
+class ReflectorSource:
+    """One reflector per kind."""
+
+    def __init__(
+        self,
+        api: KubeApi,
+        world: World,
+        intake: Intake,
+        *,
+        kinds: Iterable[tuple[Kind, str]] = WATCHED,
+        namespace: str = "",
+        clock: Clock,
+    ) -> None:
+        """Watch `kinds` (with label selectors) in `namespace`, or everywhere."""
+        self._reflectors = [
+            Reflector(api, kind, world.store, intake.changed, namespace=namespace, label_selector=selector, clock=clock)
+            for kind, selector in kinds
+        ]
+
+    async def run(self) -> None:
+        """Follow every kind until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for reflector in self._reflectors:
+                group.create_task(reflector.run())
+
+    async def wait_synced(self) -> None:
+        """Return once every kind was listed."""
+        for reflector in self._reflectors:
+            await reflector.wait_synced()
+
+
+class Resync:
+    """Lists everything every minute. With it, a source that misses an event is late instead of wrong."""
+
+    def __init__(
+        self,
+        api: KubeApi,
+        intake: Intake,
+        *,
+        kinds: Iterable[tuple[Kind, str]] = WATCHED,
+        period: timedelta = RESYNC,
+        clock: Clock,
+    ) -> None:
+        """List `kinds` now and then every `period`."""
+        self._api = api
+        self._intake = intake
+        self._kinds = tuple(kinds)
+        self._period = period
+        self._clock = clock
+        self._synced = asyncio.Event()
+
+    async def run(self) -> None:
+        """List until cancelled; an API server that is away is asked again later."""
+        pause = _PROBE_FIRST
+        while True:
+            try:
+                for kind, selector in self._kinds:
+                    self._intake.listed(kind, await self._api.list(kind, label_selector=selector))
+            except KubeError as error:
+                pause = min(self._period, pause * 2)
+                _log.warning("resync failed", error=str(error), wait_seconds=pause.total_seconds())
+            else:
+                self._synced.set()
+                pause = self._period
+            await self._clock.sleep(pause)
+
+    async def wait_synced(self) -> None:
+        """Return once everything was listed."""
+        await self._synced.wait()
+
+
+class CertificateSecrets:
+    """The certificate Secrets of governed namespaces, each followed as long as its RoleBinding gives access.
+
+    Only the leader runs it: replicas that don't write hold no keys of workloads.
+    """
+
+    def __init__(
+        self, api: KubeApi, world: World, intake: Intake, *, on_synced: Callable[[str], None], clock: Clock
+    ) -> None:
+        """Call `on_synced(namespace)` when the Secrets of a namespace are known."""
+        self._api = api
+        self._world = world
+        self._intake = intake
+        self._on_synced = on_synced
+        self._clock = clock
+        self._known: set[str] = set()
+        self._wake = asyncio.Event()
+
+    def known(self, namespace: str) -> bool:
+        """Whether the Secrets of `namespace` can be read and have been."""
+        return namespace in self._known
+
+    def tend(self) -> None:
+        """Look again which namespaces are to be followed; cheap enough for every change of one."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Follow the namespaces that have access until cancelled."""
+        followed: dict[str, asyncio.Task[None]] = {}
+        try:
+            while True:
+                wanted = self._wanted()
+                for namespace in wanted - followed.keys():
+                    followed[namespace] = asyncio.create_task(self._follow(namespace))
+                for namespace in followed.keys() - wanted:
+                    await self._drop(namespace, followed.pop(namespace))
+                for task in followed.values():
+                    if task.done():
+                        task.result()
+                await self._wake.wait()
+                self._wake.clear()
+        finally:
+            for namespace, task in followed.items():
+                await self._drop(namespace, task)
+
+    def _wanted(self) -> set[str]:
+        governed = {name for name, view in self._world.snapshot().namespaces.items() if view.governed}
+        return {item["metadata"]["namespace"] for item in self._world.store.list(ROLE_BINDING)} & governed
+
+    async def _follow(self, namespace: str) -> None:
+        await self._access(namespace)
+        reflector = Reflector(
+            self._api,
+            SECRET,
+            self._world.store,
+            self._intake.changed,
+            namespace=namespace,
+            label_selector=OURS,
+            clock=self._clock,
+        )
+        running = asyncio.create_task(reflector.run())
+        try:
+            await reflector.wait_synced()
+            self._known.add(namespace)
+            self._on_synced(namespace)
+            await running
+        finally:
+            running.cancel()
+            self._known.discard(namespace)
+
+    async def _access(self, namespace: str) -> None:
+        """Return once the Secrets can be listed: a RoleBinding takes a moment from etcd to the authorizer."""
+        pause = _PROBE_FIRST
+        while True:
+            await self._clock.sleep(pause)
+            try:
+                await self._api.list(SECRET, namespace=namespace, label_selector=OURS)
+            except ForbiddenError:
+                _log.debug("access not granted yet", namespace=namespace)
+            except KubeError as error:
+                _log.warning("access not known", namespace=namespace, error=str(error))
+            else:
+                return
+            pause = min(_PROBE_MOST, pause * 2)
+
+    async def _drop(self, namespace: str, task: asyncio.Task[None]) -> None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        held = self._world.store.list(SECRET, namespace=namespace)
+        for ref in [ObjectRef.of(item) for item in held]:
+            self._world.store.delete(ref)

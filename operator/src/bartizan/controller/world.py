@@ -1,0 +1,281 @@
+"""The controller's picture of the cluster: objects as they come, views parsed once, and who has to look when one changes.
+
+Views are kept apart from objects because parsing a policy costs a hundred times what looking at it does. The reverse
+dependencies live here and nowhere else: forgetting one means a decision that is right when made and stays when it is wrong.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Final
+
+from bartizan.api.kinds import (
+    NAMESPACE,
+    NETWORK_POLICY,
+    NODE,
+    POLICY,
+    POLICY_INDEX,
+    ROLE_BINDING,
+    SECRET,
+    SECURITY_BASELINE,
+    SERVICE,
+    SERVICE_CIDR,
+    TRUST_DOMAIN,
+    Kind,
+)
+from bartizan.api.names import (
+    BASELINE_NETWORK_POLICY,
+    DEFAULT_NAME,
+    POLICY_LABEL,
+    SYSTEM_NAMESPACES,
+    KubeObject,
+    network_policy_name,
+)
+from bartizan.api.v1alpha1 import SecurityBaselineSpec
+from bartizan.controller.keys import SERVING_KEY, Key, namespace_key, policy_key, trust_domain_key
+from bartizan.core.model import (
+    ClusterRanges,
+    InvalidPolicy,
+    NamespaceView,
+    ObjectRef,
+    PolicyKey,
+    PolicyView,
+    ServiceView,
+    Snapshot,
+    TrustDomainView,
+)
+from bartizan.core.network.compile import neighbours
+from bartizan.core.views import (
+    STRICT_BASELINE,
+    Unreadable,
+    read_baseline,
+    read_namespace,
+    read_policy,
+    read_ranges,
+    read_service,
+    read_trust_domain,
+    serves_dns,
+)
+from bartizan.kube.store import Store
+
+_NETWORK_POLICY_PREFIX: Final = network_policy_name("")
+
+
+class World:
+    """Objects, views and dependencies. Everything is synchronous: between two awaits a picture does not change."""
+
+    def __init__(self, *, release_namespace: str) -> None:
+        """Start empty; `release_namespace` is bartizan's own and holds the authorities' Secrets."""
+        self.store = Store()
+        self.release_namespace = release_namespace
+        self._system = frozenset({*SYSTEM_NAMESPACES, release_namespace})
+        self._policies: dict[PolicyKey, PolicyView | InvalidPolicy] = {}
+        self._callers: defaultdict[PolicyKey, set[PolicyKey]] = defaultdict(set)
+        self._namespaces: dict[str, NamespaceView] = {}
+        self._services: dict[tuple[str, str], ServiceView] = {}
+        self._trust_domains: dict[str, TrustDomainView | Unreadable] = {}
+        self._baseline = SecurityBaselineSpec()
+        self._node_ranges: dict[str, ClusterRanges] = {}
+        self._ranges = ClusterRanges()
+        self._owners: dict[ObjectRef, Key] = {}
+        self._snapshot: Snapshot | None = None
+
+    def snapshot(self) -> Snapshot:
+        """Return what decisions may look at; the same value until something in it changes."""
+        if self._snapshot is None:
+            known = self._policies.values()
+            self._snapshot = Snapshot(
+                policies={view.key: view for view in known if isinstance(view, PolicyView)},
+                invalid={(bad.namespace, bad.name): bad for bad in known if isinstance(bad, InvalidPolicy)},
+                namespaces=dict(self._namespaces),
+                services=tuple(self._services.values()),
+                ranges=self._ranges,
+                baseline=self._baseline,
+                trust_domains={
+                    name: view for name, view in self._trust_domains.items() if isinstance(view, TrustDomainView)
+                },
+            )
+        return self._snapshot
+
+    def policy(self, key: PolicyKey) -> PolicyView | InvalidPolicy | None:
+        """Return a policy's view, readable or not."""
+        return self._policies.get(key)
+
+    def trust_domain(self, name: str) -> TrustDomainView | Unreadable | None:
+        """Return a trust domain's view, readable or not."""
+        return self._trust_domains.get(name)
+
+    def item(self, kind: Kind, namespace: str, name: str) -> KubeObject | None:
+        """Return an object as last seen."""
+        return self.store.get(ObjectRef(api_version=kind.api_version, kind=kind.kind, namespace=namespace, name=name))
+
+    def all_keys(self) -> frozenset[Key]:
+        """Return every key there is: what a new leader looks at first."""
+        return frozenset(
+            {
+                SERVING_KEY,
+                *(policy_key(key) for key in self._policies),
+                *(namespace_key(name) for name in self._namespaces),
+                *(trust_domain_key(name) for name in self._trust_domains),
+            }
+        )
+
+    def changed(self, ref: ObjectRef) -> frozenset[Key]:
+        """Take in that the object at `ref` came, changed or went (the store already knows) and return who has to look."""
+        item = self.store.get(ref)
+        match ref.kind:
+            case POLICY.kind:
+                return self._policy_changed((ref.namespace, ref.name), item)
+            case NAMESPACE.kind:
+                return self._namespace_changed(ref.name, item)
+            case SERVICE.kind:
+                return self._service_changed((ref.namespace, ref.name), item)
+            case TRUST_DOMAIN.kind:
+                return self._trust_domain_changed(ref.name, item)
+            case SECURITY_BASELINE.kind:
+                return self._baseline_changed(ref.name, item)
+            case NODE.kind:
+                return self._node_changed(ref.name, item)
+            case SERVICE_CIDR.kind:
+                return self._ranges_may_differ()
+            case _:
+                return self._child_changed(ref, item)
+
+    def _policy_changed(self, key: PolicyKey, item: KubeObject | None) -> frozenset[Key]:
+        before = self._policies.get(key)
+        if item and before and (before.uid, before.generation) == _version(item):
+            return frozenset({policy_key(key)})
+        called_before = _called(before)
+        after = read_policy(item) if item else None
+        called = _called(after)
+        for other in called_before - called:
+            self._callers[other].discard(key)
+        for other in called - called_before:
+            self._callers[other].add(key)
+        if after:
+            self._policies[key] = after
+        else:
+            self._policies.pop(key, None)
+        self._snapshot = None
+        around = called_before | called | self._callers.get(key, set()) | {key}
+        return frozenset({namespace_key(key[0]), *(policy_key(other) for other in around)})
+
+    def _namespace_changed(self, name: str, item: KubeObject | None) -> frozenset[Key]:
+        after = read_namespace(item, system=self._system) if item else None
+        if self._namespaces.get(name) == after:
+            return frozenset({namespace_key(name)}) if item else frozenset()
+        if after:
+            self._namespaces[name] = after
+        else:
+            self._namespaces.pop(name, None)
+        self._snapshot = None
+        mine = {key for key in self._policies if key[0] == name}
+        around = mine | {
+            other for key in mine for other in self._callers.get(key, set()) | _called(self._policies[key])
+        }
+        return frozenset({namespace_key(name), *(policy_key(key) for key in around)})
+
+    def _service_changed(self, key: tuple[str, str], item: KubeObject | None) -> frozenset[Key]:
+        before = self._services.get(key)
+        after = read_service(item) if item else None
+        dns = any(view and serves_dns(view, self._baseline) for view in (before, after))
+        keys = self._ranges_may_differ() if dns else frozenset()
+        if before == after:
+            return keys
+        if after:
+            self._services[key] = after
+        else:
+            self._services.pop(key, None)
+        self._snapshot = None
+        return keys | {policy_key(other) for other in self._policies if other[0] == key[0]}
+
+    def _trust_domain_changed(self, name: str, item: KubeObject | None) -> frozenset[Key]:
+        before = self._trust_domains.get(name)
+        if item and before and (before.uid, before.generation) == _version(item):
+            return frozenset({trust_domain_key(name)})
+        if item:
+            self._trust_domains[name] = read_trust_domain(item)
+        else:
+            self._trust_domains.pop(name, None)
+        self._snapshot = None
+        return frozenset({trust_domain_key(name), *self._signed_by(name)})
+
+    def _baseline_changed(self, name: str, item: KubeObject | None) -> frozenset[Key]:
+        if name != DEFAULT_NAME:
+            return frozenset()
+        after = read_baseline(item) if item else SecurityBaselineSpec()
+        if isinstance(after, Unreadable):
+            after = self._baseline if self._baseline != SecurityBaselineSpec() else STRICT_BASELINE
+        if after == self._baseline:
+            return frozenset()
+        self._baseline = after
+        self._snapshot = None
+        self._ranges_may_differ()
+        return self._every_policy()
+
+    def _node_changed(self, name: str, item: KubeObject | None) -> frozenset[Key]:
+        """A node's heartbeat changes the object every few minutes and its addresses never: look at those only."""
+        nodes = [item] if item else []
+        after = read_ranges(nodes=nodes, service_cidrs=(), services=(), baseline=self._baseline)
+        if self._node_ranges.get(name, ClusterRanges()) == after:
+            return frozenset()
+        self._node_ranges[name] = after
+        return self._ranges_may_differ()
+
+    def _ranges_may_differ(self) -> frozenset[Key]:
+        ranges = read_ranges(
+            nodes=self.store.list(NODE),
+            service_cidrs=self.store.list(SERVICE_CIDR),
+            services=self.store.list(SERVICE, namespace=self._baseline.network.dns.namespace),
+            baseline=self._baseline,
+        )
+        if ranges == self._ranges:
+            return frozenset()
+        self._ranges = ranges
+        self._snapshot = None
+        return self._every_policy()
+
+    def _child_changed(self, ref: ObjectRef, item: KubeObject | None) -> frozenset[Key]:
+        """An object of ours changed or went: whoever owned it and whoever owns it now look."""
+        before = self._owners.pop(ref, None)
+        after = self._owner(ref, item)
+        if item and after:
+            self._owners[ref] = after
+        keys = {key for key in (before, after) if key}
+        if ref.kind == NETWORK_POLICY.kind and (ref.name == BASELINE_NETWORK_POLICY or before is None or item is None):
+            # Isolation waits for the last NetworkPolicy to come, and NetworkPolicies wait for isolation to go.
+            keys.add(namespace_key(ref.namespace))
+        if ref.kind == POLICY_INDEX.kind or ref.name == BASELINE_NETWORK_POLICY:
+            keys.update(policy_key(key) for key in self._policies if key[0] == ref.namespace)
+        if ref.kind == SECRET.kind and ref.namespace == self.release_namespace:
+            keys.add(SERVING_KEY)
+            for name in self._trust_domains:
+                keys.update({trust_domain_key(name), *self._signed_by(name)})
+        return frozenset(keys)
+
+    def _owner(self, ref: ObjectRef, item: KubeObject | None) -> Key | None:
+        labels = (item or {}).get("metadata", {}).get("labels") or {}
+        if ref.kind in {POLICY_INDEX.kind, ROLE_BINDING.kind} or ref.name == BASELINE_NETWORK_POLICY:
+            return namespace_key(ref.namespace)
+        if POLICY_LABEL in labels:
+            return policy_key((ref.namespace, labels[POLICY_LABEL]))
+        if ref.kind == NETWORK_POLICY.kind and ref.name.startswith(_NETWORK_POLICY_PREFIX):
+            return policy_key((ref.namespace, ref.name.removeprefix(_NETWORK_POLICY_PREFIX)))
+        return None
+
+    def _signed_by(self, trust_domain: str) -> Iterable[Key]:
+        return (
+            policy_key(key)
+            for key, view in self._policies.items()
+            if isinstance(view, PolicyView) and view.spec.identity.trust_domain == trust_domain
+        )
+
+    def _every_policy(self) -> frozenset[Key]:
+        return frozenset(policy_key(key) for key in self._policies)
+
+
+def _called(view: PolicyView | InvalidPolicy | None) -> frozenset[PolicyKey]:
+    return neighbours(view) if isinstance(view, PolicyView) else frozenset()
+
+
+def _version(item: KubeObject) -> tuple[str, int]:
+    return (item["metadata"].get("uid", ""), item["metadata"].get("generation", 0))

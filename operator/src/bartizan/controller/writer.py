@@ -1,0 +1,95 @@
+"""Carries a plan out: the only place of the controller that writes to the cluster.
+
+Before each write the Lease is asked again: a replica that lost it between two writes of one plan stops there. What the API
+server answers goes straight into the picture, so that the next look does not plan on what was true before the write.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from bartizan.api.names import KubeObject
+from bartizan.controller.errors import NotLeaderError
+from bartizan.controller.meter import Meter
+from bartizan.core.plan import Apply, Delete, Event, Plan
+from bartizan.kube.api import KubeApi
+from bartizan.kube.errors import KubeError
+
+
+class Recorder(Protocol):
+    """Takes events; never raises."""
+
+    async def record(self, event: Event) -> None:
+        """Write the event, or count it up."""
+
+
+class Writer:
+    """Applies and deletes, as long as this replica may."""
+
+    def __init__(
+        self,
+        api: KubeApi,
+        *,
+        recorder: Recorder,
+        may_write: Callable[[], bool],
+        seen: Callable[[KubeObject], None],
+        meter: Meter,
+    ) -> None:
+        """Write through `api` while `may_write()`; hand the answers to `seen`."""
+        self._api = api
+        self._recorder = recorder
+        self._may_write = may_write
+        self._seen = seen
+        self._meter = meter
+
+    async def carry_out(self, plan: Plan) -> tuple[KubeError, ...]:
+        """Do what the plan says, in its order; return what the API server refused.
+
+        A refused apply does not keep the others back (a NetworkPolicy in the way must not stop a certificate's renewal), but
+        nothing is deleted and no success is told then.
+
+        Raises:
+            NotLeaderError: the Lease is lost; the rest of the plan is somebody else's.
+        """
+        refused = [error for apply in plan.applies if (error := await self._try(apply))]
+        if refused:
+            return tuple(refused)
+        for delete in plan.deletes:
+            if error := await self._try(delete):
+                return (error,)
+        if plan.status and (error := await self._try(plan.status)):
+            return (error,)
+        for event in plan.events:
+            self._check()
+            await self._recorder.record(event)
+        return ()
+
+    async def apply(self, apply: Apply) -> KubeObject:
+        """Apply one object and return it as it then is.
+
+        Raises:
+            NotLeaderError: the Lease is lost.
+            KubeError: the API server refused it.
+        """
+        self._check()
+        answer = await self._api.apply(apply.item, manager=apply.manager, force=apply.force, status=apply.status)
+        self._meter.wrote(apply.item["kind"], apply.manager)
+        self._seen(answer)
+        return answer
+
+    async def _try(self, write: Apply | Delete) -> KubeError | None:
+        try:
+            if isinstance(write, Apply):
+                await self.apply(write)
+            else:
+                self._check()
+                await self._api.delete(write.ref, uid=write.uid)
+                self._meter.wrote(write.ref.kind, "delete")
+        except KubeError as error:
+            return error
+        return None
+
+    def _check(self) -> None:
+        if not self._may_write():
+            raise NotLeaderError(
+                "the Lease is held by another replica, or could not be renewed: nothing more is written"
+            )

@@ -1,0 +1,131 @@
+"""The sentences of a policy's conditions: what is observed, why, and what the reader can do about it.
+
+They are apart from the plan so that each can be read, tested and translated into the reference as what it is: API for people.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from bartizan.api.names import ENFORCEMENT_LABEL, KubeObject
+from bartizan.api.v1alpha1 import EdgeStatus
+from bartizan.core.conditions import Observation, Status
+from bartizan.core.injection.plan import annotations
+from bartizan.core.model import InvalidPolicy, PolicyView
+from bartizan.core.reasons import ConditionType, Mode, Reason
+
+_CONSENT: Final = frozenset({Reason.PENDING_CONSENT, Reason.PEER_NOT_FOUND})
+_NAMED: Final = 3
+"""How many edges a message names before it only counts the rest."""
+
+
+def invalid(policy: InvalidPolicy) -> Observation:
+    """Ready, for a policy that can't be read."""
+    message = f"{policy.problem}. What was applied before stays as it is until this is corrected."
+    return _observed(ConditionType.READY, "False", Reason.INVALID_SPEC, message)
+
+
+def not_governed(namespace: str) -> Observation:
+    """Ready, for a policy in a namespace that bartizan does not govern."""
+    message = (
+        f"namespace {namespace} is not governed, so nothing is enforced or issued for this policy; label it with "
+        f"{ENFORCEMENT_LABEL}=enforce (or warn, or audit). System namespaces and bartizan's own are never governed."
+    )
+    return _observed(ConditionType.READY, "False", Reason.NAMESPACE_NOT_GOVERNED, message)
+
+
+def failed(message: str, *, reason: Reason = Reason.RECONCILE_FAILED) -> Observation:
+    """Ready, for an object of which a write was refused."""
+    return _observed(ConditionType.READY, "False", reason, message)
+
+
+def network(mode: Mode, name: str, *, conflict: bool) -> Observation:
+    """NetworkEnforced."""
+    kind = ConditionType.NETWORK_ENFORCED
+    if mode is not Mode.ENFORCE:
+        message = f"the namespace is in {mode.lower()} mode: no traffic is cut; label it {ENFORCEMENT_LABEL}=enforce"
+        return _observed(kind, "False", Reason.REPORT_ONLY, message)
+    if conflict:
+        message = f"a NetworkPolicy {name} exists that bartizan did not make; it is left alone: rename or delete it"
+        return _observed(kind, "False", Reason.FIELD_CONFLICT, message)
+    return _observed(
+        kind, "Unknown", Reason.NOT_PROVEN, f"NetworkPolicy {name} is written; no probe has shown that packets obey it"
+    )
+
+
+def secrets_injected(policy: PolicyView, mode: Mode, index: KubeObject | None) -> Observation:
+    """SecretsInjected: true only when the index that the API server judges by demands the policy's annotations."""
+    kind = ConditionType.SECRETS_INJECTED
+    wanted = annotations(policy)
+    if not wanted:
+        return _observed(kind, "True", Reason.NONE_DECLARED, "the policy declares no secrets")
+    entry = next((entry for entry in _entries(index) if entry.get("name") == policy.name), {})
+    if entry.get("annotations") != wanted:
+        return _observed(
+            kind, "False", Reason.PENDING, "the namespace's PolicyIndex does not demand the annotations yet"
+        )
+    without = "refused" if mode is Mode.ENFORCE else "reported, not refused"
+    message = f"new pods get the Vault annotations by admission; a pod without them is {without}"
+    return _observed(kind, "True", Reason.GATE_HOLDS, message)
+
+
+def consent(edges: Sequence[EdgeStatus]) -> Observation:
+    """ConsentComplete."""
+    kind = ConditionType.CONSENT_COMPLETE
+    waiting = [edge for edge in edges if edge.reason in _CONSENT]
+    missing = [edge for edge in waiting if edge.reason == Reason.PEER_NOT_FOUND]
+    if missing:
+        return _observed(kind, "False", Reason.PEER_NOT_FOUND, _listed(missing))
+    if waiting:
+        return _observed(kind, "False", Reason.PENDING_CONSENT, _listed(waiting))
+    return _observed(kind, "True", Reason.MUTUAL, "every edge between policies is declared on both sides")
+
+
+def ready(others: Iterable[Observation], edges: Sequence[EdgeStatus]) -> Observation:
+    """Ready: the sum of the other conditions, naming those that are not met."""
+    unmet = [one for one in others if one.status == "False" and one.reason is not Reason.REPORT_ONLY]
+    parts = [f"{one.type}: {one.message}" for one in unmet]
+    narrowed = [edge for edge in edges if _narrowed(edge)]
+    if narrowed:
+        parts.append(f"not open as declared: {_listed(narrowed)}")
+    if not parts:
+        return _observed(ConditionType.READY, "True", Reason.APPLIED, "everything the policy declares is applied")
+    conflict = any(one.reason is Reason.FIELD_CONFLICT for one in unmet)
+    reason = Reason.FIELD_CONFLICT if conflict else Reason.NOT_READY
+    return _observed(ConditionType.READY, "False", reason, "; ".join(parts))
+
+
+def certificate(status: Status, reason: Reason, message: str) -> Observation:
+    """CertificateReady."""
+    return _observed(ConditionType.CERTIFICATE_READY, status, reason, message)
+
+
+def _observed(kind: ConditionType, status: Status, reason: Reason, message: str) -> Observation:
+    return Observation(type=kind, status=status, reason=reason, message=message)
+
+
+def _narrowed(edge: EdgeStatus) -> bool:
+    """Whether the edge is closed or narrower than declared, for a reason that ConsentComplete does not tell.
+
+    That metadata addresses are cut out of a block is no one's loss.
+    """
+    if edge.reason in _CONSENT or (edge.state == "Degraded" and edge.reason == Reason.METADATA_CLOSED):
+        return False
+    return edge.state in {"Denied", "Degraded"}
+
+
+def _listed(edges: Sequence[EdgeStatus]) -> str:
+    named = "; ".join(_edge(edge) for edge in edges[:_NAMED])
+    more = len(edges) - _NAMED
+    return named + (f"; and {more} more" if more > 0 else "")
+
+
+def _edge(edge: EdgeStatus) -> str:
+    way = f"from {edge.from_}" if edge.from_ else f"to {edge.to}"
+    return f"{way}: {edge.message or edge.reason or edge.state}"
+
+
+def _entries(index: KubeObject | None) -> Iterator[KubeObject]:
+    spec = (index or {}).get("spec") or {}
+    for entries in (spec.get("buckets") or {}).values():
+        yield from entries
+    yield from spec.get("rest") or ()

@@ -1,0 +1,56 @@
+"""Whose object is it? bartizan repairs what it made and leaves alone what somebody else made under the same name.
+
+Labels and owner references can be edited away; the API server's own record of writers (`managedFields`) stays, so either of
+them proves that an object is ours.
+"""
+
+from typing import Final
+
+from bartizan.api.names import MANAGED_BY, MANAGED_BY_LABEL, KubeObject
+from bartizan.core.emit import same_intent
+from bartizan.core.model import ObjectRef
+from bartizan.core.plan import Apply, Delete, FieldManager
+
+_PREFIX: Final = "bartizan/"
+
+
+def is_ours(item: KubeObject, *, owner_uid: str = "") -> bool:
+    """Whether bartizan made `item`.
+
+    It did if the item belongs to the policy with `owner_uid`, or if one of bartizan's field managers wrote it, or if it belongs
+    to nobody and bears our label.
+    """
+    meta = item["metadata"]
+    owners = {entry.get("uid") for entry in meta.get("ownerReferences") or ()}
+    writers = {entry.get("manager", "") for entry in meta.get("managedFields") or ()}
+    labelled = (meta.get("labels") or {}).get(MANAGED_BY_LABEL) == MANAGED_BY
+    if owner_uid and owner_uid in owners:
+        return True
+    return any(writer.startswith(_PREFIX) for writer in writers) or (labelled and not owners)
+
+
+def spelled_out(network_policy: KubeObject) -> KubeObject:
+    """Return the NetworkPolicy with both lists of rules, empty or not.
+
+    Server-side apply takes a field from another writer only if it is in what is applied: a rule that somebody added to a
+    direction in which nothing is open would stay otherwise.
+    """
+    return {**network_policy, "spec": {"ingress": [], "egress": [], **network_policy["spec"]}}
+
+
+def upkeep(desired: KubeObject, observed: KubeObject | None, *, manager: FieldManager) -> tuple[Apply, ...]:
+    """Return the write that makes `observed` say what is `desired`; nothing if it already does.
+
+    What exists is ours (the caller has checked) and taken back by force; what does not exist is made without force, so that an
+    object somebody else made in the meantime is refused by the API server instead of overwritten.
+    """
+    if observed is not None and same_intent(desired, observed):
+        return ()
+    return (Apply(item=desired, manager=manager, force=observed is not None),)
+
+
+def removal(observed: KubeObject | None) -> tuple[Delete, ...]:
+    """Return the deletion of an object of ours; nothing if there is none or it is going already."""
+    if observed is None or "deletionTimestamp" in observed["metadata"]:
+        return ()
+    return (Delete(ref=ObjectRef.of(observed), uid=observed["metadata"].get("uid", "")),)

@@ -1,0 +1,229 @@
+"""What one policy needs now: its NetworkPolicy, its certificate Secret, and the status that says how far it has come.
+
+The whole decision is one function of what was observed. It returns only writes that change something: applying its plan and
+asking again gives an empty plan, which is what keeps a resync from writing and a status from triggering itself.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from bartizan.api.names import API_VERSION, HASH_ANNOTATION, KubeObject
+from bartizan.api.v1alpha1 import CertificateStatus, EdgeStatus, EmittedObject, PolicyStatus, PolicySummary
+from bartizan.core.conditions import Observation, changed, dumped, laid_over, lean, read_conditions
+from bartizan.core.model import InvalidPolicy, ObjectRef, PolicyView, Snapshot
+from bartizan.core.network.compile import CompiledNetwork, compile_network
+from bartizan.core.observations import (
+    consent,
+    failed,
+    invalid,
+    network,
+    not_governed,
+    ready,
+    secrets_injected,
+)
+from bartizan.core.ownership import is_ours, removal, spelled_out, upkeep
+from bartizan.core.plan import Apply, Delete, Event, Plan
+from bartizan.core.reasons import ConditionType, Mode, Reason
+
+MAX_EDGES: Final = 50
+"""How many edges a status lists; the summary counts all."""
+LOOK_AGAIN: Final = timedelta(seconds=60)
+"""After how long an object in our way is looked at again: nothing tells us when somebody else's object goes."""
+SOON: Final = timedelta(seconds=1)
+"""After how long a step that waits for another key's step is tried again, should its event be missed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyObserved:
+    """What exists for one policy."""
+
+    item: KubeObject
+    """The policy itself, with its status."""
+    network_policy: KubeObject | None = None
+    """Whatever bears the name of its NetworkPolicy."""
+    isolation: KubeObject | None = None
+    """The namespace's `bartizan-baseline`."""
+    index: KubeObject | None = None
+    """The namespace's PolicyIndex."""
+    strays: tuple[KubeObject, ...] = ()
+    """Objects of ours that belong to this policy under names it no longer uses."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateOutcome:
+    """What became of the certificate decision: the Secret to keep, and what to say about it."""
+
+    observation: Observation
+    applies: tuple[Apply, ...] = ()
+    """The Secret, if it has to be written."""
+    status: CertificateStatus | None = None
+    emitted: EmittedObject | None = None
+    look_after: timedelta | None = None
+    """When to decide again: the renewal."""
+
+
+def plan_policy(
+    policy: PolicyView | InvalidPolicy,
+    *,
+    snapshot: Snapshot,
+    observed: PolicyObserved,
+    certificate: CertificateOutcome | None,
+    now: datetime,
+) -> Plan:
+    """Return what is to be done for one policy. `certificate` is None where none is issued (not governed, not readable)."""
+    namespace = snapshot.namespaces.get(policy.namespace)
+    if "deletionTimestamp" in observed.item["metadata"] or (namespace and namespace.deleting):
+        return Plan()
+    if isinstance(policy, InvalidPolicy):
+        mode = snapshot.mode(policy.namespace)
+        return _spoken(policy, observed, PolicyStatus(mode=mode.value), (invalid(policy),), now=now)
+    mode = snapshot.mode(policy.namespace)
+    if mode is Mode.NOT_GOVERNED or certificate is None:
+        opened = _opened(policy, observed)
+        status = PolicyStatus(mode=Mode.NOT_GOVERNED.value)
+        plan = _spoken(policy, observed, status, (not_governed(policy.namespace),), now=now)
+        return _joined(plan, deletes=opened, look_after=_waits_for_isolation(observed))
+    return _governed(policy, mode=mode, snapshot=snapshot, observed=observed, certificate=certificate, now=now)
+
+
+def _governed(
+    policy: PolicyView,
+    *,
+    mode: Mode,
+    snapshot: Snapshot,
+    observed: PolicyObserved,
+    certificate: CertificateOutcome,
+    now: datetime,
+) -> Plan:
+    compiled = compile_network(policy, snapshot)
+    existing = observed.network_policy
+    conflict = existing is not None and not is_ours(existing, owner_uid=policy.uid)
+    enforced = mode is Mode.ENFORCE
+    applies = certificate.applies
+    deletes = tuple(delete for stray in observed.strays for delete in removal(stray))
+    if enforced and not conflict:
+        desired = spelled_out(compiled.network_policy)
+        applies = (*upkeep(desired, existing, manager="bartizan/networkpolicy"), *applies)
+    if not enforced:
+        deletes = (*_opened(policy, observed), *deletes)
+    others = (
+        network(mode, compiled.network_policy["metadata"]["name"], conflict=conflict),
+        certificate.observation,
+        secrets_injected(policy, mode, observed.index),
+        consent(compiled.edges),
+    )
+    status = _status(mode, compiled, certificate, emits_network=enforced and not conflict)
+    plan = _spoken(policy, observed, status, (ready(others, compiled.edges), *others), now=now)
+    waits = (
+        certificate.look_after,
+        LOOK_AGAIN if conflict else None,
+        _waits_for_isolation(observed, enforced=enforced),
+    )
+    return _joined(plan, applies=applies, deletes=deletes, look_after=soonest(waits))
+
+
+def _status(
+    mode: Mode, compiled: CompiledNetwork, certificate: CertificateOutcome, *, emits_network: bool
+) -> PolicyStatus:
+    emitted = [certificate.emitted] if certificate.emitted else []
+    if emits_network:
+        emitted.insert(0, emitted_object(compiled.network_policy))
+    return PolicyStatus(
+        mode=mode.value,
+        summary=_summary(compiled.edges),
+        edges=compiled.edges[:MAX_EDGES],
+        certificate=certificate.status,
+        emitted=tuple(emitted),
+    )
+
+
+def emitted_object(item: KubeObject) -> EmittedObject:
+    """Return how an emitted object is listed in the status."""
+    meta = item["metadata"]
+    return EmittedObject(kind=item["kind"], name=meta["name"], hash=meta["annotations"][HASH_ANNOTATION])
+
+
+def soonest(waits: Iterable[timedelta | None]) -> timedelta | None:
+    """Return the shortest of the waits that there are."""
+    return min((wait for wait in waits if wait is not None), default=None)
+
+
+def _summary(edges: tuple[EdgeStatus, ...]) -> PolicySummary:
+    states = [edge.state for edge in edges]
+    return PolicySummary(
+        edges=len(states),
+        applied=states.count("Applied"),
+        pending=states.count("PendingConsent"),
+        degraded=states.count("Degraded") + states.count("Denied"),
+    )
+
+
+def _opened(policy: PolicyView, observed: PolicyObserved) -> tuple[Delete, ...]:
+    """Prune the NetworkPolicy where nothing is enforced: after the isolation is gone, or its traffic would be cut."""
+    existing = observed.network_policy
+    if observed.isolation is not None or existing is None or not is_ours(existing, owner_uid=policy.uid):
+        return ()
+    return removal(existing)
+
+
+def _waits_for_isolation(observed: PolicyObserved, *, enforced: bool = False) -> timedelta | None:
+    return SOON if not enforced and observed.isolation is not None and observed.network_policy is not None else None
+
+
+def _spoken(
+    policy: PolicyView | InvalidPolicy,
+    observed: PolicyObserved,
+    status: PolicyStatus,
+    observations: tuple[Observation, ...],
+    *,
+    now: datetime,
+) -> Plan:
+    """Return the plan that only says `status` with `observations`: nothing if it is already said."""
+    before = read_conditions(observed.item)
+    conditions = laid_over(before, observations, generation=policy.generation, now=now)
+    said = dumped(status.model_copy(update={"observed_generation": policy.generation, "conditions": conditions}))
+    if said == lean(observed.item.get("status") or {}):
+        return Plan()
+    events = tuple(
+        Event(
+            about=ObjectRef.of(observed.item),
+            uid=policy.uid,
+            type="Normal" if one.status == "True" else "Warning",
+            reason=one.reason,
+            message=one.message,
+        )
+        for one in changed(before, conditions)
+        if one.type in {ConditionType.READY, ConditionType.CERTIFICATE_READY}
+    )
+    return Plan(status=status_apply(observed.item, said), events=events)
+
+
+def plan_failure(
+    policy: PolicyView | InvalidPolicy, item: KubeObject, message: str, *, reason: Reason, now: datetime
+) -> Plan:
+    """Return the plan that only says that a write was refused; what was said of the rest stays as it is."""
+    before = read_conditions(item)
+    (ready_now,) = laid_over(before, (failed(message, reason=reason),), generation=policy.generation, now=now)
+    others = [dumped(one) for one in before if one.type != ready_now.type]
+    observed = item.get("status") or {}
+    said = lean({**observed, "observedGeneration": policy.generation, "conditions": [dumped(ready_now), *others]})
+    return Plan() if said == lean(observed) else Plan(status=status_apply(item, said))
+
+
+def status_apply(item: KubeObject, status: KubeObject) -> Apply:
+    """Return the write of the status of one of our own kinds; it is ours alone, so others' edits are taken back."""
+    meta = {key: item["metadata"][key] for key in ("name", "namespace") if key in item["metadata"]}
+    body = {"apiVersion": API_VERSION, "kind": item["kind"], "metadata": meta, "status": status}
+    return Apply(item=body, manager="bartizan/status", status=True, force=True)
+
+
+def _joined(
+    plan: Plan,
+    *,
+    applies: tuple[Apply, ...] = (),
+    deletes: tuple[Delete, ...] = (),
+    look_after: timedelta | None = None,
+) -> Plan:
+    return Plan(applies=applies, deletes=deletes, status=plan.status, events=plan.events, requeue_after=look_after)
