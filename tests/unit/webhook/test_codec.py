@@ -61,15 +61,27 @@ HOSTILE = {
     ),
     "no uid": (_body(uid=None), "request.uid is missing; a string of 1 to 256 characters is expected"),
     "an empty uid": (_body(uid=""), "request.uid is ''; a string of 1 to 256 characters is expected"),
-    "a huge uid": (_body(uid="x" * 10_000), f"request.uid is {'x' * 40!r}; a string of 1 to 256 characters is expected"),
+    "a huge uid": (
+        _body(uid="x" * 10_000),
+        f"request.uid is {'x' * 40!r}; a string of 1 to 256 characters is expected",
+    ),
     "uid is a map": (_body(uid={}), "request.uid is a dict; a string of 1 to 256 characters is expected"),
     "an unknown operation": (
         _body(operation="PATCH"),
         "request.operation is 'PATCH'; allowed are CREATE, UPDATE, DELETE, CONNECT",
     ),
-    "operation is a list": (_body(operation=[]), "request.operation is a list; allowed are CREATE, UPDATE, DELETE, CONNECT"),
-    "kind is a string": (_body(kind="Pod"), "request.kind.kind is missing; a string of 1 to 253 characters is expected"),
-    "namespace is a number": (_body(namespace=1), "request.namespace is a int; a string of 0 to 253 characters is expected"),
+    "operation is a list": (
+        _body(operation=[]),
+        "request.operation is a list; allowed are CREATE, UPDATE, DELETE, CONNECT",
+    ),
+    "kind is a string": (
+        _body(kind="Pod"),
+        "request.kind.kind is missing; a string of 1 to 253 characters is expected",
+    ),
+    "namespace is a number": (
+        _body(namespace=1),
+        "request.namespace is a int; a string of 0 to 253 characters is expected",
+    ),
 }
 
 
@@ -113,7 +125,10 @@ def test_a_refusal_is_an_invalid_object() -> None:
 
 def test_warnings_fit_into_a_header() -> None:
     """Warnings lose line breaks and control characters, and none is longer than the API server keeps."""
-    assert _written(Answer(allowed=True, warnings=("one\r\nTwo: x", "y" * 1000)))["warnings"] == ["one  Two: x", "y" * 256]
+    assert _written(Answer(allowed=True, warnings=("one\r\nTwo: x", "y" * 1000)))["warnings"] == [
+        "one  Two: x",
+        "y" * 256,
+    ]
 
 
 def test_too_many_warnings_are_counted() -> None:

@@ -49,6 +49,8 @@ class WebhookService:
         self._metrics = WebhookMetrics()
         self._certificate = ServingCertificate(settings.cert_dir)
         self._loaded = asyncio.Event()
+        self.certificate_loads = 0
+        """How many different serving certificates have been in force."""
         self._memory = ClusterMemory(api, release_namespace=settings.namespace)
         self._reviewer = Reviewer(api, self._memory.snapshot)
         self.server: Final = WebhookServer(
@@ -101,6 +103,7 @@ class WebhookService:
             await asyncio.sleep(self._settings.poll.total_seconds())
 
     def _note_certificate(self) -> None:
+        self.certificate_loads += 1
         self._metrics.certificate_loads.inc()
         if ends := self._certificate.not_after:
             self._metrics.certificate_not_after.set(ends.timestamp())
