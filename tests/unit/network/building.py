@@ -3,10 +3,11 @@
 from typing import Any
 
 from bartizan.api.names import KubeObject
-from bartizan.api.v1alpha1 import LabelSelector, SecurityBaselineSpec, ServiceSecurityPolicySpec
-from bartizan.core.model import ClusterRanges, InvalidPolicy, NamespaceView, PolicyView, Snapshot
+from bartizan.api.v1alpha1 import LabelSelector, SecurityBaselineSpec
+from bartizan.core.model import ClusterRanges, InvalidPolicy, PolicyView, Snapshot
 from bartizan.core.network.compile import CompiledNetwork, compile_network
 from bartizan.core.reasons import Mode
+from bartizan.testing.builders import a_policy_view, a_snapshot
 
 RANGES = ClusterRanges(pods=("10.244.0.0/16",), services=("10.96.0.0/16",), nodes=("192.168.7.4/32",))
 HTTP = {"name": "http", "port": 8080}
@@ -17,17 +18,9 @@ GOSSIP = {"name": "gossip", "port": 7946, "protocol": "UDP"}
 def a_policy(key: str, *, ports: Any = (), ingress: Any = (), egress: Any = (), selector: Any = None) -> PolicyView:
     """Return the policy `namespace/name` whose pods are labelled `app: <name>`."""
     namespace, name = key.split("/")
-    spec = {
-        "workload": {"selector": selector or {"matchLabels": {"app": name}}},
-        "network": {"ports": ports, "ingress": ingress, "egress": egress},
-    }
-    return PolicyView(
-        namespace=namespace,
-        name=name,
-        uid=f"uid-{name}",
-        generation=1,
-        spec=ServiceSecurityPolicySpec.model_validate(spec),
-    )
+    network = {"ports": ports, "ingress": ingress, "egress": egress}
+    chosen = {"workload": {"selector": selector}} if selector is not None else {}
+    return a_policy_view(name, namespace, network=network, **chosen)
 
 
 def a_world(
@@ -38,14 +31,8 @@ def a_world(
     invalid: dict[tuple[str, str], InvalidPolicy] | None = None,
 ) -> Snapshot:
     """Return a snapshot with the policies; every namespace is enforced unless `modes` says otherwise."""
-    names = {policy.namespace for policy in policies} | set(modes or {})
-    return Snapshot(
-        policies={policy.key: policy for policy in policies},
-        invalid=invalid or {},
-        namespaces={name: NamespaceView(name=name, mode=(modes or {}).get(name, Mode.ENFORCE)) for name in names},
-        ranges=ranges,
-        baseline=SecurityBaselineSpec.model_validate({"network": baseline or {}}),
-    )
+    floors = SecurityBaselineSpec.model_validate({"network": baseline or {}})
+    return a_snapshot(*policies, namespaces=modes or {}, ranges=ranges, baseline=floors, invalid=invalid or {})
 
 
 def compiled(policy: PolicyView, *others: PolicyView, **world: Any) -> CompiledNetwork:
@@ -95,7 +82,8 @@ def a_selector(**fields: Any) -> LabelSelector:
         {
             "matchLabels": fields.get("labels", {}),
             "matchExpressions": [
-                {"key": key, "operator": operator, "values": values} for key, operator, *values in fields.get("expressions", [])
+                {"key": key, "operator": operator, "values": values}
+                for key, operator, *values in fields.get("expressions", [])
             ],
         }
     )

@@ -3,9 +3,21 @@
 import pytest
 
 from bartizan.api.v1alpha1 import EgressPort, Port
-from bartizan.core.network.ports import PortRange, Resolved, merged, port_texts, resolve_asked, resolve_names, well_formed
+from bartizan.core.network.ports import (
+    PortRange,
+    Resolved,
+    merged,
+    port_texts,
+    resolve_asked,
+    resolve_names,
+    well_formed,
+)
 
-HTTP, GRPC, GOSSIP = Port(name="http", port=8080), Port(name="grpc", port=9090), Port(name="gossip", port=7946, protocol="UDP")
+HTTP, GRPC, GOSSIP = (
+    Port(name="http", port=8080),
+    Port(name="grpc", port=9090),
+    Port(name="gossip", port=7946, protocol="UDP"),
+)
 PORTS = (HTTP, GRPC, GOSSIP)
 
 

@@ -31,9 +31,10 @@ def cidr_edge(draft: Draft, ports: Iterable[PortRange], peer: Peer, snapshot: Sn
     """Return the edge with a block of addresses, less the user's `except` and less what is closed to everybody."""
     block = read_block(peer.cidr or "")
     if block is None:
-        return draft.denied(
-            Reason.INVALID_SPEC, f"cidr {peer.cidr} is not an IPv4 or IPv6 block such as 203.0.113.0/24", ports
+        note = (
+            f"cidr {peer.cidr} is not a block such as 203.0.113.0/24 or 2001:db8::/32 (IPv4 inside IPv6 is not taken)"
         )
+        return draft.denied(Reason.INVALID_SPEC, note, ports)
     if block in EVERYWHERE and snapshot.baseline.network.internet == "Forbid":
         return draft.denied(Reason.FORBIDDEN_BY_BASELINE, _FORBIDDEN, ports)
     excepts: list[Block] = []
