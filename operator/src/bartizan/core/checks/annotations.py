@@ -14,7 +14,7 @@ from bartizan.core.checks.view import View
 
 INFO: Final = Info(
     id="J-01",
-    title="injection annotations",
+    title="injected annotations",
     rationale="With another role or path the pod would read other secrets than its policy declares; without, none.",
     fields=("metadata.annotations[vault.hashicorp.com/*]",),
     fix="leave it unset: bartizan writes it when the pod is created",

@@ -10,7 +10,7 @@ from typing import Final
 from bartizan.api.names import KubeObject
 from bartizan.core.checks.check import Scope
 from bartizan.core.checks.finding import quoted
-from bartizan.core.checks.message import LONGEST_ASCII, LONGEST_OTHER
+from bartizan.core.checks.message import LONGEST_ASCII, LONGEST_OTHER, WOULD_BE_REFUSED
 from bartizan.core.checks.registry import ALL
 
 NODES_GROUP: Final = "system:nodes"
@@ -64,24 +64,26 @@ def covering_cel(labels: str) -> str:
     return _COVERING.format(labels=labels)
 
 
-def variables(*, conditions: dict[Scope, str]) -> list[KubeObject]:
-    """Return the variables of an admission policy, ending in `message`; a scope's findings count where its condition holds.
+def variables(*, scopes: dict[Scope, str], verdict: str) -> list[KubeObject]:
+    """Return the variables of an admission policy, ending in `fresh` and `message`.
 
-    An empty `message` means that nothing is to be said.
+    `scopes` holds the CEL condition under which a scope's findings count; a policy whose only scope is the floor needs no
+    parameter. `verdict` is the word for what happens: `refused`, or `would be refused` where nothing is.
     """
+    indexed = set(scopes) != {Scope.FLOOR}
+    checks = [check for check in ALL if check.scope in scopes]
     return [
         _variable("kind", _KIND),
         _variable("exempt", _EXEMPT),
         _variable("forms", _FORMS),
         _variable("skipped", f"variables.exempt || ({_SAME})"),
         _variable("faces", _FACES % _containers()),
-        _variable("views", _VIEWS % covering_cel("f.labels")),
-        *(_variable(check.variable, f"variables.views.map(v, {check.cel})") for check in ALL),
-        *(_variable(f"wants_{scope}", conditions[scope]) for scope in Scope),
-        _variable("found", f"variables.skipped ? [] : {_told(0)}"),
-        _variable("before", f"variables.found.size() == 0 || variables.views.size() < 2 ? [] : {_told(1)}"),
+        _variable("views", _VIEWS % covering_cel("f.labels") if indexed else "variables.faces"),
+        *(_variable(check.variable, f"variables.views.map(v, {check.cel})") for check in checks),
+        _variable("found", f"variables.skipped ? [] : {_told(0, scopes)}"),
+        _variable("before", f"variables.found.size() == 0 || variables.views.size() < 2 ? [] : {_told(1, scopes)}"),
         _variable("fresh", "variables.found.filter(n, !variables.before.exists(o, o.key == n.key))"),
-        _variable("message", _message()),
+        _variable("message", _message(_head(verdict, indexed=indexed))),
     ]
 
 
@@ -100,28 +102,36 @@ def _containers() -> str:
     )
 
 
-def _told(position: int) -> str:
+def _told(position: int, scopes: dict[Scope, str]) -> str:
     """Return the findings of one view: `0` the object, `1` its past."""
     parts = []
-    for scope in Scope:
+    for scope, condition in scopes.items():
         terms = " + ".join(f"variables.{check.variable}[{position}]" for check in ALL if check.scope is scope)
-        parts.append(f"(variables.wants_{scope} ? {terms} : [])")
+        parts.append(f"({terms})" if condition == "true" else f"({condition} ? {terms} : [])")
     return " +\n  ".join(parts)
 
 
-def _message() -> str:
-    """Return the one line of a refusal, short enough to reach the user: a longer or broken one would be dropped whole."""
+def _head(verdict: str, *, indexed: bool) -> str:
+    """Return how the line begins: what is refused, and by which policy as far as the index tells."""
+    pods = " + ' pods'" if verdict == WOULD_BE_REFUSED else ""
+    who = f"'bartizan: ' + (variables.kind == 'Pod' ? 'pod' : variables.kind{pods})"
+    if not indexed:
+        return f"{who} + ' {verdict}: '"
     names = "variables.views[0].covering.map(e, '\"' + e.name + '\"').sort()"
-    who = "(variables.kind == 'Pod' ? 'pod' : variables.kind)"
-    by = (
-        f"({names}.size() == 0 ? ' refused (no policy covers it): ' : {names}.size() == 1 ? ' refused by policy ' + "
-        f"{names}[0] + ': ' : ' refused by policies ' + {names}.join(', ') + ': ')"
+    return (
+        f"{who} + ' {verdict}' + ({names}.size() == 0 ? ' (no policy covers it): ' :\n  {names}.size() == 1 ? "
+        f"' by policy ' + {names}[0] + ': ' :\n  ' by policies ' + {names}.join(', ') + ': ')"
     )
-    whole = f"'bartizan: ' + {who} + {by} + variables.fresh.map(n, n.text).join('; ')"
-    line = f"[{whole}].map(s, s.replace({quoted(chr(10))}, ' ').replace('\\r', ' '))"
+
+
+def _message(head: str) -> str:
+    """Return the one line of a refusal, short enough to reach the user: a longer or broken one would be dropped whole."""
+    line = f"{head} +\n  variables.fresh.map(n, n.text).join('; ')"
     count = "'… (' + string(variables.fresh.size()) + ' violations)'"
-    cut = (
-        f"{line}.map(s, size(s) == size(bytes(s)) ? (size(s) > {LONGEST_ASCII} ? s.substring(0, {LONGEST_ASCII}) + {count}"
-        f" : s) : (size(s) > {LONGEST_OTHER} ? s.substring(0, {LONGEST_OTHER}) + {count} : s))[0]"
+    ascii_only, other = (
+        f"(size(s) > {longest} ? s.substring(0, {longest}) + {count} : s)" for longest in (LONGEST_ASCII, LONGEST_OTHER)
     )
-    return f"variables.fresh.size() == 0 ? '' : {cut}"
+    return (
+        f"variables.fresh.size() == 0 ? '' : [{line}]\n  .map(s, s.replace({quoted(chr(10))}, ' ').replace('\\r', ' '))"
+        f"\n  .map(s, size(s) == size(bytes(s)) ? {ascii_only} : {other})[0]"
+    )

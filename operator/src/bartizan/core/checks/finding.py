@@ -1,7 +1,7 @@
 """What a check says when it finds something, worded once for Python and once for CEL.
 
 Both wordings are built here and nowhere else, so that the sentence the API server returns and the one the command line prints
-cannot drift apart. A violation also has a key without list positions: an update is refused only for keys it did not have before.
+cannot drift apart. A violation also has a key without list positions: an update is refused only for keys that are new.
 """
 
 from dataclasses import dataclass

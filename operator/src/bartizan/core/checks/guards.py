@@ -44,7 +44,8 @@ def _index_validations() -> list[KubeObject]:
     return [
         {
             "expression": f"({leaving}) || {_MAY_GOVERN}",
-            "message": f"bartizan: only the controller writes PolicyIndex objects: the gate judges by them; allowed: {_GOVERN_HINT}",
+            "message": "bartizan: only the controller writes PolicyIndex objects, because the gate judges by them; "
+            f"allowed: {_GOVERN_HINT}",
             "reason": "Forbidden",
         }
     ]
@@ -92,15 +93,15 @@ def _access_rule() -> KubeObject:
 
 
 def _access_variables(settings: AdmissionSettings) -> list[KubeObject]:
-    mode = f"namespaceObject.metadata.?labels[?'{ENFORCEMENT_LABEL}'].orValue('{settings.default}')"
+    mode = f"namespaceObject.metadata.?labels[?'{ENFORCEMENT_LABEL}'].orValue('{settings.default_word}')"
     excluded = ", ".join(f"'{name}'" for name in settings.excluded)
     governed = "[" + ", ".join(f"'{mode}'" for mode in GOVERNED) + "]"
     return [
         {"name": "governed", "expression": f"{mode} in {governed} && !(request.namespace in [{excluded}])"},
         {
             "name": "ours",
-            "expression": "object.metadata.name == '{0}' && object.roleRef.kind == 'ClusterRole' && "
-            "object.roleRef.name == '{0}'".format(CERTIFICATES_ROLE),
+            "expression": f"object.metadata.name == '{CERTIFICATES_ROLE}' && object.roleRef.kind == 'ClusterRole' && "
+            f"object.roleRef.name == '{CERTIFICATES_ROLE}'",
         },
         {
             "name": "itself",
@@ -114,15 +115,19 @@ def _access_validations(settings: AdmissionSettings) -> list[KubeObject]:
     return [
         {
             "expression": "variables.governed && variables.ours && variables.itself",
-            "message": f"bartizan: {settings.controller} may only bind ClusterRole {CERTIFICATES_ROLE} to itself, in a RoleBinding "
-            f"{CERTIFICATES_ROLE} of a governed namespace",
+            "message": f"bartizan: {settings.controller} may only bind ClusterRole {CERTIFICATES_ROLE} to itself, "
+            f"in a RoleBinding {CERTIFICATES_ROLE} of a governed namespace",
             "reason": "Forbidden",
         }
     ]
 
 
 def _guard(
-    name: str, rule: KubeObject, variables: list[KubeObject], validations: list[KubeObject], conditions: list[KubeObject]
+    name: str,
+    rule: KubeObject,
+    variables: list[KubeObject],
+    validations: list[KubeObject],
+    conditions: list[KubeObject],
 ) -> list[KubeObject]:
     meta = {"name": f"bartizan-guard-{name}", "labels": {MANAGED_BY_LABEL: MANAGED_BY}}
     spec: KubeObject = {
@@ -135,5 +140,10 @@ def _guard(
     binding = {"policyName": meta["name"], "validationActions": ["Deny"]}
     return [
         {"apiVersion": VALIDATING_POLICY.api_version, "kind": VALIDATING_POLICY.kind, "metadata": meta, "spec": spec},
-        {"apiVersion": VALIDATING_BINDING.api_version, "kind": VALIDATING_BINDING.kind, "metadata": meta, "spec": binding},
+        {
+            "apiVersion": VALIDATING_BINDING.api_version,
+            "kind": VALIDATING_BINDING.kind,
+            "metadata": meta,
+            "spec": binding,
+        },
     ]

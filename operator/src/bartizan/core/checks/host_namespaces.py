@@ -27,16 +27,16 @@ def find(view: View) -> Iterable[Violation]:
     """Yield one violation for each host namespace the pod shares."""
     for field in _FIELDS:
         if view.spec.get(field):
-            yield Violation(
-                info=INFO, subject="pod", at=f"{view.at}spec", leaf=field, seen="true", allowed=_ALLOWED
-            )
+            yield Violation(info=INFO, subject="pod", at=f"{view.at}spec", leaf=field, seen="true", allowed=_ALLOWED)
 
 
 CHECK: Final = Check(
     info=INFO,
     scope=Scope.FLOOR,
     find=find,
-    cel="[" + ", ".join(f"'{field}'" for field in _FIELDS) + "].filter(n, v.spec[?n].orValue(false)).map(n, "
+    cel="["
+    + ", ".join(f"'{field}'" for field in _FIELDS)
+    + "].filter(n, v.spec[?n].orValue(false)).map(n, "
     + finding(INFO, subject="'pod'", at="v.at + 'spec'", leaf="n", seen="'true'", allowed=f"'{_ALLOWED}'")
     + ")",
 )

@@ -87,7 +87,7 @@ CHECK: Final = Check(
     scope=Scope.INJECTION,
     find=find,
     cel="v.covering.size() != 1 ? [] : v.covering.filter(e, has(e.identity)).map(e, "
-    + f"(v.volumes.exists(d, {_VOLUME_CEL}) ? [] : ["
+    f"(v.volumes.exists(d, {_VOLUME_CEL}) ? [] : ["
     + finding(
         INFO,
         subject="'pod'",

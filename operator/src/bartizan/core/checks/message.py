@@ -9,23 +9,33 @@ from typing import Final
 
 from bartizan.core.checks.finding import Violation
 
+REFUSED: Final = "refused"
+WOULD_BE_REFUSED: Final = "would be refused"
+"""Said where nothing is refused: in namespaces that only warn, and of templates whose pods will be."""
 LONGEST_ASCII: Final = 4096
 """Characters kept of a line that is all ASCII."""
 LONGEST_OTHER: Final = 1024
 """Characters kept of any other line: each may take four bytes."""
 
 
-def denial(kind: str, policies: Sequence[str], violations: Sequence[Violation]) -> str:
-    """Return what the API server answers when it refuses; `policies` are the names of those that select the pod."""
-    subject = "pod" if kind == "Pod" else kind
-    named = [f'"{name}"' for name in sorted(policies)]
-    if not named:
-        head = " refused (no policy covers it): "
-    elif len(named) == 1:
-        head = f" refused by policy {named[0]}: "
+def line(kind: str, verdict: str, policies: Sequence[str] | None, violations: Sequence[Violation]) -> str:
+    """Return what the API server says of an object; `policies` select its pod, None where they are not looked at."""
+    named = [f'"{name}"' for name in sorted(policies or ())]
+    if policies is None:
+        by = ""
+    elif not named:
+        by = " (no policy covers it)"
     else:
-        head = f" refused by policies {', '.join(named)}: "
-    line = f"bartizan: {subject}{head}" + "; ".join(violation.text for violation in violations)
-    line = line.replace("\n", " ").replace("\r", " ")
-    longest = LONGEST_ASCII if line.isascii() else LONGEST_OTHER
-    return f"{line[:longest]}… ({len(violations)} violations)" if len(line) > longest else line
+        by = f" by policy {named[0]}" if len(named) == 1 else f" by policies {', '.join(named)}"
+    text = f"bartizan: {subject(kind, verdict)} {verdict}{by}: "
+    text += "; ".join(violation.text for violation in violations)
+    text = text.replace("\n", " ").replace("\r", " ")
+    longest = LONGEST_ASCII if text.isascii() else LONGEST_OTHER
+    return f"{text[:longest]}… ({len(violations)} violations)" if len(text) > longest else text
+
+
+def subject(kind: str, verdict: str) -> str:
+    """Return whom the line speaks of: a workload that is let through is spoken of by its pods."""
+    if kind == "Pod":
+        return "pod"
+    return f"{kind} pods" if verdict == WOULD_BE_REFUSED else kind

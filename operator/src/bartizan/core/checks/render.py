@@ -1,25 +1,33 @@
-"""Builds the admission objects that the API server judges by: the gate, the report and the injection.
+"""Builds the admission objects that the API server judges by: gate, templates, report and injection.
 
 Each policy object that matches a pod costs the API server 2 to 4 ms a request whatever it says, so a pod meets one validating
-and one mutating policy. The gate selects enforced namespaces in the policy itself, not only in its binding: a policy that
-cannot be configured (its CRD is gone) refuses what the *policy* matches, and that must never be a namespace that only warns.
+and one mutating policy: the gate where its namespace enforces, the report where it warns or audits. Namespaces are selected in
+the policy itself, not only in its binding: a policy that cannot be configured (its CRD is gone) refuses what the *policy*
+matches, and that must never be a namespace that only warns.
 """
 
 from typing import Any, Final
 
-from bartizan.api.kinds import MUTATING_BINDING, MUTATING_POLICY, POLICY_INDEX, VALIDATING_BINDING, VALIDATING_POLICY, Kind
+from bartizan.api.kinds import (
+    MUTATING_BINDING,
+    MUTATING_POLICY,
+    POLICY_INDEX,
+    VALIDATING_BINDING,
+    VALIDATING_POLICY,
+    Kind,
+)
 from bartizan.api.names import ENFORCEMENT_LABEL, INDEX_NAME, MANAGED_BY, MANAGED_BY_LABEL, KubeObject
 from bartizan.core.checks import cel, guards
 from bartizan.core.checks.check import Scope
-from bartizan.core.checks.settings import AdmissionSettings
+from bartizan.core.checks.message import REFUSED, WOULD_BE_REFUSED
+from bartizan.core.checks.settings import GOVERNED, AdmissionSettings
 from bartizan.core.injection import mutation
 
 GATE: Final = "bartizan-gate"
+TEMPLATES: Final = "bartizan-templates"
 REPORT: Final = "bartizan-report"
 INJECT: Final = "bartizan-inject"
 
-_POD: Final = "variables.kind == 'Pod'"
-_NEW_POD: Final = "variables.kind == 'Pod' && request.operation == 'CREATE'"
 _POD_CONNECTIONS: Final = ("attach", "binding", "eviction", "exec", "log", "portforward", "proxy", "status")
 """Subresources of pods that carry no pod specification. One that is not listed, and not known yet, is judged."""
 _POD_RULE: Final[KubeObject] = {
@@ -48,38 +56,56 @@ _EXCLUDED_RULES: Final[list[KubeObject]] = [
 
 def admission_objects(settings: AdmissionSettings) -> list[KubeObject]:
     """Return every admission policy and binding, in the order in which they are applied."""
-    return [*gate(settings), *report(settings), *inject(settings), *guards.guards(settings)]
-
-
-def gate(settings: AdmissionSettings) -> list[KubeObject]:
-    """Return the policy that refuses and its bindings.
-
-    A pod is refused while the index is missing. A template then passes: namespace, policies and Deployments are often applied
-    in one go, and its pods are judged anyway.
-    """
-    conditions = {Scope.FLOOR: "true", Scope.COVERAGE: _POD, Scope.INJECTION: _NEW_POD}
-    policy = _validating(GATE, settings.selector("enforce"), conditions, failure="Fail")
     return [
-        policy,
-        _binding("bartizan-enforce-pods", GATE, ["Deny"], missing="Deny", match=_only([_POD_RULE])),
-        _binding("bartizan-enforce-workloads", GATE, ["Deny"], missing="Allow", match=_only(_WORKLOAD_RULES)),
+        *gate(settings),
+        *templates(settings),
+        *report(settings),
+        *(inject(settings) if settings.injection else []),
+        *guards.guards(settings),
     ]
 
 
+def gate(settings: AdmissionSettings) -> list[KubeObject]:
+    """Return the policy that refuses pods, and its binding. Without an index every pod is refused."""
+    scopes = {
+        Scope.FLOOR: "true",
+        Scope.COVERAGE: "true",
+        Scope.INJECTION: f"request.operation == 'CREATE' && {settings.injection_word}",
+    }
+    return [
+        _validating(GATE, settings.selector("enforce"), [_POD_RULE], scopes, failure="Fail", verdict=REFUSED),
+        _binding(GATE, GATE, ["Deny"], missing="Deny"),
+    ]
+
+
+def templates(settings: AdmissionSettings) -> list[KubeObject]:
+    """Return the policy that refuses workloads for the floor, and its binding.
+
+    It reads no index: namespace, policies and Deployments are often applied in one go, before there is one.
+    """
+    scopes = {Scope.FLOOR: "true"}
+    policy = _validating(
+        TEMPLATES, settings.selector("enforce"), _WORKLOAD_RULES, scopes, failure="Fail", verdict=REFUSED
+    )
+    return [policy, _binding(TEMPLATES, TEMPLATES, ["Deny"], missing=None)]
+
+
 def report(settings: AdmissionSettings) -> list[KubeObject]:
-    """Return the policy that only tells: everything in namespaces that warn or audit, hints on templates in enforced ones.
+    """Return the policy that only tells: everything in namespaces that warn or audit, coverage of templates in enforced ones.
 
     It fails open, because whoever asked for warnings did not ask for an outage.
     """
-    floor = f"namespaceObject.metadata.?labels[?'{ENFORCEMENT_LABEL}'].orValue('{settings.default}') != 'enforce'"
-    conditions = {Scope.FLOOR: floor, Scope.COVERAGE: "true", Scope.INJECTION: _NEW_POD}
-    hints = {**_only(_WORKLOAD_RULES), "namespaceSelector": {"matchExpressions": [settings.requirement("enforce")]}}
-    warn, audit = ({"namespaceSelector": {"matchExpressions": [settings.requirement(mode)]}} for mode in ("warn", "audit"))
+    floor = f"namespaceObject.metadata.?labels[?'{ENFORCEMENT_LABEL}'].orValue('{settings.default_word}') != 'enforce'"
+    new_pod = f"variables.kind == 'Pod' && request.operation == 'CREATE' && {settings.injection_word}"
+    scopes = {Scope.FLOOR: floor, Scope.COVERAGE: "true", Scope.INJECTION: new_pod}
+    rules = [_POD_RULE, *_WORKLOAD_RULES]
+    selectors = {mode: {"namespaceSelector": {"matchExpressions": [settings.requirement(mode)]}} for mode in GOVERNED}
+    hints = {"resourceRules": _WORKLOAD_RULES, **selectors["enforce"]}
     return [
-        _validating(REPORT, settings.governed_selector(), conditions, failure="Ignore"),
-        _binding("bartizan-hints", REPORT, ["Warn"], missing="Allow", match=hints),
-        _binding("bartizan-warn", REPORT, ["Warn", "Audit"], missing="Allow", match=warn),
-        _binding("bartizan-audit", REPORT, ["Audit"], missing="Allow", match=audit),
+        _validating(REPORT, settings.governed_selector(), rules, scopes, failure="Ignore", verdict=WOULD_BE_REFUSED),
+        _binding(f"{REPORT}-templates", REPORT, ["Warn"], missing="Allow", match=hints),
+        _binding(f"{REPORT}-warn", REPORT, ["Warn", "Audit"], missing="Allow", match=selectors["warn"]),
+        _binding(f"{REPORT}-audit", REPORT, ["Audit"], missing="Allow", match=selectors["audit"]),
     ]
 
 
@@ -108,17 +134,20 @@ def inject(settings: AdmissionSettings) -> list[KubeObject]:
 _PARAM_KIND: Final = {"apiVersion": POLICY_INDEX.api_version, "kind": POLICY_INDEX.kind}
 
 
-def _validating(name: str, selector: KubeObject, conditions: dict[Scope, str], *, failure: str) -> KubeObject:
+def _validating(
+    name: str, selector: KubeObject, rules: list[KubeObject], scopes: dict[Scope, str], *, failure: str, verdict: str
+) -> KubeObject:
+    judges_pods = _POD_RULE in rules
     spec = {
         "failurePolicy": failure,
-        "paramKind": _PARAM_KIND,
+        **({} if set(scopes) == {Scope.FLOOR} else {"paramKind": _PARAM_KIND}),
         "matchConstraints": {
             "matchPolicy": "Equivalent",
             "namespaceSelector": selector,
-            "resourceRules": [_POD_RULE, *_WORKLOAD_RULES],
-            "excludeResourceRules": _EXCLUDED_RULES,
+            "resourceRules": rules,
+            **({"excludeResourceRules": _EXCLUDED_RULES} if judges_pods else {}),
         },
-        "variables": cel.variables(conditions=conditions),
+        "variables": cel.variables(scopes=scopes, verdict=verdict),
         "validations": [
             {
                 "expression": "variables.fresh.size() == 0",
@@ -131,18 +160,16 @@ def _validating(name: str, selector: KubeObject, conditions: dict[Scope, str], *
     return _object(VALIDATING_POLICY, name, spec)
 
 
-def _binding(name: str, policy: str, actions: list[str], *, missing: str, match: KubeObject) -> KubeObject:
+def _binding(
+    name: str, policy: str, actions: list[str], *, missing: str | None, match: KubeObject | None = None
+) -> KubeObject:
     spec = {
         "policyName": policy,
-        "paramRef": {"name": INDEX_NAME, "parameterNotFoundAction": missing},
+        **({"paramRef": {"name": INDEX_NAME, "parameterNotFoundAction": missing}} if missing else {}),
         "validationActions": actions,
-        "matchResources": match,
+        **({"matchResources": match} if match else {}),
     }
     return _object(VALIDATING_BINDING, name, spec)
-
-
-def _only(rules: list[KubeObject]) -> KubeObject:
-    return {"resourceRules": rules}
 
 
 def _object(kind: Kind, name: str, spec: dict[str, Any]) -> KubeObject:

@@ -25,6 +25,8 @@ class AdmissionSettings:
     """The name of the controller's ServiceAccount in `release_namespace`."""
     default: Default = "Off"
     """How namespaces without the enforcement label are governed."""
+    injection: bool = True
+    """Whether new pods get annotations and identity; where they don't, the gate doesn't ask for them."""
 
     @property
     def excluded(self) -> list[str]:
@@ -35,6 +37,16 @@ class AdmissionSettings:
     def controller(self) -> str:
         """The controller's user name at the API server."""
         return f"system:serviceaccount:{self.release_namespace}:{self.controller_account}"
+
+    @property
+    def default_word(self) -> str:
+        """`default`, as it stands in expressions."""
+        return self.default
+
+    @property
+    def injection_word(self) -> str:
+        """`injection`, as it stands in expressions."""
+        return str(self.injection).lower()
 
     def selector(self, mode: str) -> KubeObject:
         """Return the namespace selector of `mode` (`enforce`, `warn`, `audit`)."""

@@ -15,7 +15,7 @@ from bartizan.core.checks.view import View
 
 INFO: Final = Info(
     id="C-01",
-    title="uncovered",
+    title="covered by no policy",
     rationale="What no policy selects has no declared posture: no edges, no identity, no checks.",
     fields=("metadata.labels",),
     fix="give the pod the labels of its policy, or write a ServiceSecurityPolicy that selects it",

@@ -36,13 +36,14 @@ _MOUNTS: Final = """variables.mounted.map(e, lists.range(object.spec.?{field}.or
 
 
 def variables() -> list[KubeObject]:
-    """Return the variables of the mutation: `entry` holds the one policy of the pod, `mounted` the same if it has an identity."""
+    """Return the variables of the mutation: `entry` is the pod's one policy, `mounted` the same if it has an identity."""
     return [
         {"name": "labels", "expression": "object.metadata.?labels.orValue({})"},
         {"name": "covering", "expression": covering_cel("variables.labels")},
         {
             "name": "entry",
-            "expression": f"'{NODES_GROUP}' in request.userInfo.groups || variables.covering.size() != 1 ? [] : variables.covering",
+            "expression": f"'{NODES_GROUP}' in request.userInfo.groups || variables.covering.size() != 1"
+            " ? [] : variables.covering",
         },
         {"name": "mounted", "expression": "variables.entry.filter(e, has(e.identity))"},
     ]
