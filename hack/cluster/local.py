@@ -196,7 +196,7 @@ def restart_apiserver(name: str) -> None:
     previous = None if found is None else found.process("kube-apiserver")
     if found is None or previous is None:
         raise NameConflict(f"no local cluster {name} runs: start one with `python -m cluster up --name {name}`")
-    processes.stop([previous])
+    processes.stop([previous], timedelta(seconds=1))
     layout = layout_of(found)
     current = launch(layout, found, "kube-apiserver", components.apiserver(layout))
     api = probe.Api(layout)
