@@ -72,9 +72,11 @@ class Pki:
 
     @property
     def secrets(self) -> list[KubeObject]:
+        """Return the Secrets of both authorities."""
         return authority_secrets((self.root, self.issuing))
 
     def plan(self, now=NOW) -> AuthorityPlan:
+        """Return the plan for both authorities."""
         return plan_authorities(self.domain, self.secrets, {}, now)
 
     def issue(self, profile=None, authority=None, now=NOW) -> KubeObject:

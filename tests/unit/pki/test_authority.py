@@ -1,6 +1,7 @@
 """The Secret of an authority."""
 
 import pytest
+
 from bartizan.core.pki.authority import (
     Role,
     UnreadableAuthority,
@@ -9,7 +10,6 @@ from bartizan.core.pki.authority import (
     authority_selector,
     read_authority,
 )
-
 from unit.pki.builders import RELEASE, a_pki, with_data
 
 PKI = a_pki()
@@ -49,22 +49,46 @@ def test_long_names_stay_legal():
     secrets = {authority_secret_name(name, Role.ISSUING, 12) for name in names}
     assert len(secrets) == 2
     assert all(len(authority_selector(name).rpartition("=")[2]) <= 63 for name in names)
-    assert authority_secret_name("a" * 45 + "." + "b" * 40, Role.ROOT, 1).startswith("bartizan-authority-" + "a" * 45 + "-")
+    assert authority_secret_name("a" * 45 + "." + "b" * 40, Role.ROOT, 1).startswith(
+        "bartizan-authority-" + "a" * 45 + "-"
+    )
 
 
 def relabelled(**labels):
+    """Return the root's Secret with other labels."""
     meta = SECRET["metadata"]
-    return {**SECRET, "metadata": {**meta, "labels": {**meta["labels"], **{f"bartizan.dev/{k.replace('_', '-')}": v for k, v in labels.items()}}}}
+    return {
+        **SECRET,
+        "metadata": {
+            **meta,
+            "labels": {**meta["labels"], **{f"bartizan.dev/{k.replace('_', '-')}": v for k, v in labels.items()}},
+        },
+    }
 
 
 LEAF_SECRET = PKI.issue()
 CASES = [
     ("role unknown", relabelled(authority_role="leaf"), "has labels that do not agree with its name"),
     ("generation is not a number", relabelled(authority_generation="x1"), "has labels that do not agree with its name"),
-    ("generation of another Secret", relabelled(authority_generation="2"), "has labels that do not agree with its name"),
+    (
+        "generation of another Secret",
+        relabelled(authority_generation="2"),
+        "has labels that do not agree with its name",
+    ),
     ("no key", with_data(SECRET, tls_key=None), "does not hold one certificate in tls.crt and a key in tls.key"),
-    ("a leaf in its place", with_data(SECRET, tls_crt=LEAF_SECRET["data"]["tls.crt"], tls_key=LEAF_SECRET["data"]["tls.key"]), "does not hold one certificate in tls.crt and a key in tls.key"),
-    ("an issuing authority in its place", with_data(SECRET, **{k.replace(".", "_"): v for k, v in authority_secret(PKI.issuing, namespace=RELEASE)["data"].items()}), "holds a root that did not sign itself"),
+    (
+        "a leaf in its place",
+        with_data(SECRET, tls_crt=LEAF_SECRET["data"]["tls.crt"], tls_key=LEAF_SECRET["data"]["tls.key"]),
+        "does not hold one certificate in tls.crt and a key in tls.key",
+    ),
+    (
+        "an issuing authority in its place",
+        with_data(
+            SECRET,
+            **{k.replace(".", "_"): v for k, v in authority_secret(PKI.issuing, namespace=RELEASE)["data"].items()},
+        ),
+        "holds a root that did not sign itself",
+    ),
 ]
 
 

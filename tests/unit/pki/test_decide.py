@@ -5,13 +5,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+
 from bartizan.core.emit import same_intent
 from bartizan.core.pki.decide import Issue, Keep, Refuse
 from bartizan.core.pki.examine import IssueReason
 from bartizan.core.pki.leaf import renewal_time
 from bartizan.core.pki.secret import certificate_secret, read_certificate
 from bartizan.core.reasons import Reason
-
 from unit.pki.builders import HOUR, NOW, SIGNER, a_pki, a_policy_view, with_data
 
 PKI = a_pki()
@@ -22,14 +22,17 @@ ISSUING, OTHER_ISSUING = PKI.issuing.id, OTHER.issuing.id
 
 
 def b64(text: str) -> str:
+    """Return text as a Secret holds it."""
     return base64.b64encode(text.encode()).decode()
 
 
 def pem(secret, key="tls.crt") -> str:
+    """Return an entry of a Secret as text."""
     return base64.b64decode(secret["data"][key]).decode()
 
 
 def first_of(text: str) -> str:
+    """Return the first certificate of a PEM text."""
     return text[: text.index("-----END") + len("-----END CERTIFICATE-----\n")]
 
 
@@ -38,27 +41,141 @@ GRAFTED = with_data(FOREIGN, tls_crt=b64(first_of(pem(FOREIGN)) + pem(SECRET)[le
 BEGUN_LATER = NOW + 5 * HOUR
 ISSUE_CASES = [
     ("no Secret", None, NOW, {}, IssueReason.SECRET_MISSING, "there is no Secret orders-tls yet"),
-    ("key removed", with_data(SECRET, tls_key=None), NOW, {}, IssueReason.DATA_MISSING, "tls.key of the Secret is missing or empty"),
-    ("both emptied", with_data(SECRET, tls_key="", tls_crt=""), NOW, {}, IssueReason.DATA_MISSING, "tls.crt and tls.key of the Secret are missing or empty"),
-    ("data removed", {**SECRET, "data": None}, NOW, {}, IssueReason.DATA_MISSING, "tls.crt and tls.key of the Secret are missing or empty"),
-    ("certificate is not base64", with_data(SECRET, tls_crt="%%%"), NOW, {}, IssueReason.DATA_MISSING, "tls.crt of the Secret is missing or empty"),
-    ("certificate is nonsense", with_data(SECRET, tls_crt=b64("hello")), NOW, {}, IssueReason.UNREADABLE, "tls.crt of the Secret is not a readable certificate"),
-    ("key is nonsense", with_data(SECRET, tls_key=b64("hello")), NOW, {}, IssueReason.KEY_MISMATCH, "tls.key is not the private key of the certificate in tls.crt"),
-    ("key of another certificate", with_data(SECRET, tls_key=PKI.issue()["data"]["tls.key"]), NOW, {}, IssueReason.KEY_MISMATCH, "tls.key is not the private key of the certificate in tls.crt"),
-    ("chain removed", with_data(SECRET, tls_crt=b64(first_of(pem(SECRET)))), NOW, {}, IssueReason.ISSUER_UNKNOWN, f"the authority in tls.crt (none) is not one in force ({ISSUING})"),
-    ("certificate of a foreign authority", FOREIGN, NOW, {}, IssueReason.ISSUER_UNKNOWN, f"the authority in tls.crt ({OTHER_ISSUING}) is not one in force ({ISSUING})"),
-    ("foreign leaf before our authority", GRAFTED, NOW, {}, IssueReason.ISSUER_UNKNOWN, f"the certificate is not signed by the authority that follows it ({ISSUING})"),
-    ("authority no longer in force", SECRET, NOW, {"authorities": ()}, IssueReason.ISSUER_UNKNOWN, f"the authority in tls.crt ({ISSUING}) is not one in force (none)"),
-    ("a Service appeared and one went", SECRET, NOW, {"profile": replace(PKI.profile, dns_names=("desk.shop",))}, IssueReason.NAMES_CHANGED, "the certificate lacks desk.shop and must no longer name orders.shop, orders.shop.svc, orders.shop.svc.cluster.local"),
-    ("the ServiceAccount changed", SECRET, NOW, {"profile": replace(PKI.profile, spiffe_id="spiffe://prod.example.com/ns/shop/sa/desk")}, IssueReason.NAMES_CHANGED, "the certificate lacks spiffe://prod.example.com/ns/shop/sa/desk and must no longer name spiffe://prod.example.com/ns/shop/sa/orders"),
-    ("a shorter life is asked for", SECRET, NOW, {"profile": replace(PKI.profile, lifetime=2 * HOUR)}, IssueReason.LIFETIME_CHANGED, "the certificate was issued for 24h, and 2h is asked for"),
-    ("a longer life is asked for", SECRET, NOW, {"profile": replace(PKI.profile, lifetime=48 * HOUR)}, IssueReason.LIFETIME_CHANGED, "the certificate was issued for 24h, and 48h is asked for"),
-    ("the clock was set back", PKI.issue(now=BEGUN_LATER), NOW, {}, IssueReason.NOT_YET_VALID, "the certificate begins 2026-03-01T16:58:00Z, and it is 2026-03-01T12:00:00Z: the clock was set back"),
+    (
+        "key removed",
+        with_data(SECRET, tls_key=None),
+        NOW,
+        {},
+        IssueReason.DATA_MISSING,
+        "tls.key of the Secret is missing or empty",
+    ),
+    (
+        "both emptied",
+        with_data(SECRET, tls_key="", tls_crt=""),
+        NOW,
+        {},
+        IssueReason.DATA_MISSING,
+        "tls.crt and tls.key of the Secret are missing or empty",
+    ),
+    (
+        "data removed",
+        {**SECRET, "data": None},
+        NOW,
+        {},
+        IssueReason.DATA_MISSING,
+        "tls.crt and tls.key of the Secret are missing or empty",
+    ),
+    (
+        "certificate is not base64",
+        with_data(SECRET, tls_crt="%%%"),
+        NOW,
+        {},
+        IssueReason.DATA_MISSING,
+        "tls.crt of the Secret is missing or empty",
+    ),
+    (
+        "certificate is nonsense",
+        with_data(SECRET, tls_crt=b64("hello")),
+        NOW,
+        {},
+        IssueReason.UNREADABLE,
+        "tls.crt of the Secret is not a readable certificate",
+    ),
+    (
+        "key is nonsense",
+        with_data(SECRET, tls_key=b64("hello")),
+        NOW,
+        {},
+        IssueReason.KEY_MISMATCH,
+        "tls.key is not the private key of the certificate in tls.crt",
+    ),
+    (
+        "key of another certificate",
+        with_data(SECRET, tls_key=PKI.issue()["data"]["tls.key"]),
+        NOW,
+        {},
+        IssueReason.KEY_MISMATCH,
+        "tls.key is not the private key of the certificate in tls.crt",
+    ),
+    (
+        "chain removed",
+        with_data(SECRET, tls_crt=b64(first_of(pem(SECRET)))),
+        NOW,
+        {},
+        IssueReason.ISSUER_UNKNOWN,
+        f"the authority in tls.crt (none) is not one in force ({ISSUING})",
+    ),
+    (
+        "certificate of a foreign authority",
+        FOREIGN,
+        NOW,
+        {},
+        IssueReason.ISSUER_UNKNOWN,
+        f"the authority in tls.crt ({OTHER_ISSUING}) is not one in force ({ISSUING})",
+    ),
+    (
+        "foreign leaf before our authority",
+        GRAFTED,
+        NOW,
+        {},
+        IssueReason.ISSUER_UNKNOWN,
+        f"the certificate is not signed by the authority that follows it ({ISSUING})",
+    ),
+    (
+        "authority no longer in force",
+        SECRET,
+        NOW,
+        {"authorities": ()},
+        IssueReason.ISSUER_UNKNOWN,
+        f"the authority in tls.crt ({ISSUING}) is not one in force (none)",
+    ),
+    (
+        "a Service appeared and one went",
+        SECRET,
+        NOW,
+        {"profile": replace(PKI.profile, dns_names=("desk.shop",))},
+        IssueReason.NAMES_CHANGED,
+        "the certificate lacks desk.shop and must no longer name orders.shop, orders.shop.svc, orders.shop.svc.cluster.local",
+    ),
+    (
+        "the ServiceAccount changed",
+        SECRET,
+        NOW,
+        {"profile": replace(PKI.profile, spiffe_id="spiffe://prod.example.com/ns/shop/sa/desk")},
+        IssueReason.NAMES_CHANGED,
+        "the certificate lacks spiffe://prod.example.com/ns/shop/sa/desk and must no longer name spiffe://prod.example.com/ns/shop/sa/orders",
+    ),
+    (
+        "a shorter life is asked for",
+        SECRET,
+        NOW,
+        {"profile": replace(PKI.profile, lifetime=2 * HOUR)},
+        IssueReason.LIFETIME_CHANGED,
+        "the certificate was issued for 24h, and 2h is asked for",
+    ),
+    (
+        "a longer life is asked for",
+        SECRET,
+        NOW,
+        {"profile": replace(PKI.profile, lifetime=48 * HOUR)},
+        IssueReason.LIFETIME_CHANGED,
+        "the certificate was issued for 24h, and 48h is asked for",
+    ),
+    (
+        "the clock was set back",
+        PKI.issue(now=BEGUN_LATER),
+        NOW,
+        {},
+        IssueReason.NOT_YET_VALID,
+        "the certificate begins 2026-03-01T16:58:00Z, and it is 2026-03-01T12:00:00Z: the clock was set back",
+    ),
     ("it expired", SECRET, NOW + 25 * HOUR, {}, IssueReason.EXPIRED, "the certificate expired 2026-03-02T12:00:00Z"),
 ]
 
 
-@pytest.mark.parametrize(("case", "secret", "now", "changes", "reason", "message"), ISSUE_CASES, ids=[c[0] for c in ISSUE_CASES])
+@pytest.mark.parametrize(
+    ("case", "secret", "now", "changes", "reason", "message"), ISSUE_CASES, ids=[c[0] for c in ISSUE_CASES]
+)
 def test_issue(case, secret, now, changes, reason, message):
     """Whatever makes a certificate unusable or wrong has it issued anew, with a reason a person can read."""
     assert PKI.decide(secret, now, **changes) == Issue(reason=reason, message=message, force=secret is not None)
@@ -111,17 +228,48 @@ def test_repair_without_a_new_key(case, secret):
 
 
 def owned_by(kind, name, uid="other-uid"):
+    """Return the Secret under another owner."""
     return {**SECRET, "metadata": {**SECRET["metadata"], "ownerReferences": [{"kind": kind, "name": name, "uid": uid}]}}
 
 
 BARE = {**SECRET, "metadata": {"name": "orders-tls", "namespace": "shop"}}
 REFUSALS = [
-    ("made by a person", BARE, Reason.SECRET_NOT_OURS, "Secret shop/orders-tls exists and was not made by bartizan; it is left alone: give another name in spec.mtls.secret.name, or delete that Secret"),
-    ("made by cert-manager", owned_by("Certificate", "web"), Reason.SECRET_NOT_OURS, "Secret shop/orders-tls belongs to Certificate web and is left alone: give another name in spec.mtls.secret.name, or delete that Secret"),
-    ("another policy's", owned_by("ServiceSecurityPolicy", "web"), Reason.SECRET_NOT_OURS, "Secret shop/orders-tls belongs to ServiceSecurityPolicy web and is left alone: give another name in spec.mtls.secret.name, or delete that Secret"),
-    ("the deleted policy's of that name", owned_by("ServiceSecurityPolicy", "orders"), Reason.PENDING, "Secret shop/orders-tls still belongs to the deleted policy of the same name; Kubernetes removes it shortly"),
-    ("of another type", {**SECRET, "type": "Opaque"}, Reason.SECRET_NOT_OURS, "Secret shop/orders-tls is of type Opaque, must be kubernetes.io/tls, and the type cannot be changed: delete it, a new one is made at once"),
-    ("immutable", {**SECRET, "immutable": True}, Reason.SECRET_NOT_OURS, "Secret shop/orders-tls was made immutable and cannot be renewed: delete it, a new one is made at once"),
+    (
+        "made by a person",
+        BARE,
+        Reason.SECRET_NOT_OURS,
+        "Secret shop/orders-tls exists and was not made by bartizan; it is left alone: give another name in spec.mtls.secret.name, or delete that Secret",
+    ),
+    (
+        "made by cert-manager",
+        owned_by("Certificate", "web"),
+        Reason.SECRET_NOT_OURS,
+        "Secret shop/orders-tls belongs to Certificate web and is left alone: give another name in spec.mtls.secret.name, or delete that Secret",
+    ),
+    (
+        "another policy's",
+        owned_by("ServiceSecurityPolicy", "web"),
+        Reason.SECRET_NOT_OURS,
+        "Secret shop/orders-tls belongs to ServiceSecurityPolicy web and is left alone: give another name in spec.mtls.secret.name, or delete that Secret",
+    ),
+    (
+        "the deleted policy's of that name",
+        owned_by("ServiceSecurityPolicy", "orders"),
+        Reason.PENDING,
+        "Secret shop/orders-tls still belongs to the deleted policy of the same name; Kubernetes removes it shortly",
+    ),
+    (
+        "of another type",
+        {**SECRET, "type": "Opaque"},
+        Reason.SECRET_NOT_OURS,
+        "Secret shop/orders-tls is of type Opaque, must be kubernetes.io/tls, and the type cannot be changed: delete it, a new one is made at once",
+    ),
+    (
+        "immutable",
+        {**SECRET, "immutable": True},
+        Reason.SECRET_NOT_OURS,
+        "Secret shop/orders-tls was made immutable and cannot be renewed: delete it, a new one is made at once",
+    ),
 ]
 
 

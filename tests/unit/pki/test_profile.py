@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 import pytest
+
 from bartizan.api.v1alpha1 import SecurityBaselineSpec
 from bartizan.core.pki.profile import LeafProfile, leaf_profile
-
 from unit.pki.builders import BASELINE, a_policy_view, a_service, a_trust_domain
 
 NAMES = ("orders.shop", "orders.shop.svc", "orders.shop.svc.cluster.local")

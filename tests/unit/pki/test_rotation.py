@@ -4,11 +4,11 @@ import base64
 from datetime import timedelta
 
 import pytest
+
 from bartizan.core.pki.authority import Role
 from bartizan.core.pki.rotation import SETTLE, LostAuthority, NewAuthority, plan_authorities
 from bartizan.core.pki.status import plan_trust_domain
 from bartizan.core.plan import Apply, Delete, Event
-
 from unit.pki.builders import HOUR, NOW, RELEASE, SIGNER, a_pki, a_trust_domain, authority_secrets, with_data
 
 DAY = 24 * HOUR
@@ -89,7 +89,9 @@ def test_expired_generations_go():
     after = plan_authorities(PKI.domain, secrets, STATUS, late)
     assert [one.id for one in after.expired] == [PKI.issuing.id]
     plan = plan_trust_domain(PKI.domain, after, STATUS, late, namespace=RELEASE)
-    assert [(one.ref.namespace, one.ref.name, one.uid) for one in plan.deletes] == [(RELEASE, ISSUING, f"uid-{ISSUING}")]
+    assert [(one.ref.namespace, one.ref.name, one.uid) for one in plan.deletes] == [
+        (RELEASE, ISSUING, f"uid-{ISSUING}")
+    ]
 
 
 def test_number_of_a_deleted_generation_is_not_used_again():
@@ -99,6 +101,7 @@ def test_number_of_a_deleted_generation_is_not_used_again():
 
 
 def unlabelled(secret):
+    """Return a Secret whose labels were removed, as listed by name."""
     return {**secret, "metadata": {**secret["metadata"], "labels": {}}}
 
 
@@ -113,13 +116,55 @@ LOST_CASES = [
     ("root deleted", [ISSUING_SECRET], STATUS, ROOT, f"with {PKI.root.id} is gone"),
     ("issuing deleted", [ROOT_SECRET], STATUS, ISSUING, f"with {PKI.issuing.id} is gone"),
     ("root's key emptied", [with_data(ROOT_SECRET, tls_key=""), ISSUING_SECRET], STATUS, ROOT, PROBLEM_PAIR),
-    ("root's certificate overwritten, no status yet", [with_data(ROOT_SECRET, tls_crt=NONSENSE)], {}, ROOT, PROBLEM_PAIR),
-    ("root's key exchanged", [with_data(ROOT_SECRET, tls_key=IMPOSTOR["data"]["tls.key"]), ISSUING_SECRET], STATUS, ROOT, "holds a key that is not the certificate's"),
-    ("labels removed", [ROOT_SECRET, unlabelled(ISSUING_SECRET)], STATUS, ISSUING, "has labels that do not agree with its name"),
-    ("root of another trust domain", [ELSEWHERE], {}, ROOT, "speaks for spiffe://other.example, not for spiffe://prod.example.com"),
-    ("root exchanged for another", [IMPOSTOR], STATUS, ROOT, f"holds another authority ({IMPOSTOR_ID}) than the one in use ({PKI.root.id})"),
-    ("issuing of an unknown root, no status", [ISSUING_SECRET], {}, ISSUING, "holds an issuing authority that no root at hand has signed"),
-    ("issuing exchanged for a foreign one", [ROOT_SECRET, UNSIGNED], {}, ISSUING, "holds an issuing authority that no root at hand has signed"),
+    (
+        "root's certificate overwritten, no status yet",
+        [with_data(ROOT_SECRET, tls_crt=NONSENSE)],
+        {},
+        ROOT,
+        PROBLEM_PAIR,
+    ),
+    (
+        "root's key exchanged",
+        [with_data(ROOT_SECRET, tls_key=IMPOSTOR["data"]["tls.key"]), ISSUING_SECRET],
+        STATUS,
+        ROOT,
+        "holds a key that is not the certificate's",
+    ),
+    (
+        "labels removed",
+        [ROOT_SECRET, unlabelled(ISSUING_SECRET)],
+        STATUS,
+        ISSUING,
+        "has labels that do not agree with its name",
+    ),
+    (
+        "root of another trust domain",
+        [ELSEWHERE],
+        {},
+        ROOT,
+        "speaks for spiffe://other.example, not for spiffe://prod.example.com",
+    ),
+    (
+        "root exchanged for another",
+        [IMPOSTOR],
+        STATUS,
+        ROOT,
+        f"holds another authority ({IMPOSTOR_ID}) than the one in use ({PKI.root.id})",
+    ),
+    (
+        "issuing of an unknown root, no status",
+        [ISSUING_SECRET],
+        {},
+        ISSUING,
+        "holds an issuing authority that no root at hand has signed",
+    ),
+    (
+        "issuing exchanged for a foreign one",
+        [ROOT_SECRET, UNSIGNED],
+        {},
+        ISSUING,
+        "holds an issuing authority that no root at hand has signed",
+    ),
 ]
 
 
@@ -182,8 +227,20 @@ def test_status_says_all():
                 }
             ],
             "authorities": [
-                {"id": PKI.root.id, "role": "Root", "generation": 1, "secretName": ROOT, "notAfter": "2036-02-27T12:00:00Z"},
-                {"id": PKI.issuing.id, "role": "Issuing", "generation": 1, "secretName": ISSUING, "notAfter": "2026-05-30T12:00:00Z"},
+                {
+                    "id": PKI.root.id,
+                    "role": "Root",
+                    "generation": 1,
+                    "secretName": ROOT,
+                    "notAfter": "2036-02-27T12:00:00Z",
+                },
+                {
+                    "id": PKI.issuing.id,
+                    "role": "Issuing",
+                    "generation": 1,
+                    "secretName": ISSUING,
+                    "notAfter": "2026-05-30T12:00:00Z",
+                },
             ],
             "bundle": PKI.plan().bundle_pem,
         },

@@ -6,6 +6,7 @@ and the decision says so in words.
 
 import base64
 import binascii
+import warnings
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -13,6 +14,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.utils import CryptographyDeprecationWarning
 
 from bartizan.api.names import KubeObject
 
@@ -43,8 +45,9 @@ def read_certificates(pem: bytes | str | None) -> tuple[x509.Certificate, ...]:
     if not pem:
         return ()
     try:
-        return tuple(x509.load_pem_x509_certificates(pem.encode() if isinstance(pem, str) else pem))
-    except ValueError:
+        with warnings.catch_warnings(action="error", category=CryptographyDeprecationWarning):
+            return tuple(x509.load_pem_x509_certificates(pem.encode() if isinstance(pem, str) else pem))
+    except (ValueError, CryptographyDeprecationWarning):  # a warning: against RFC 5280, and tolerated for others only
         return ()
 
 

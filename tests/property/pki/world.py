@@ -1,0 +1,132 @@
+"""A reconcile loop over core/pki and the built-in signer with a clock that the test moves, and peers that remember bundles.
+
+It does what the controller does, in the same order of writes, against a dictionary that treats immutable Secrets as the API
+server does. `CrashError` ends a pass after a number of writes.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from bartizan.core.pki.authority import authority_secret
+from bartizan.core.pki.decide import CertificateInput, Issue, Keep, decide
+from bartizan.core.pki.pem import read_certificates, signed_by
+from bartizan.core.pki.profile import leaf_profile
+from bartizan.core.pki.rotation import plan_authorities
+from bartizan.core.pki.secret import certificate_secret, read_certificate
+from bartizan.core.pki.status import plan_trust_domain
+from unit.pki.builders import BASELINE, RELEASE, SIGNER, a_policy_view, a_service, a_trust_domain
+
+
+class CrashError(Exception):
+    """The controller was killed."""
+
+
+@dataclass
+class World:
+    """One trust domain, one policy, and everything ever published."""
+
+    now: datetime
+    lifetime: timedelta
+    issuing_lifetime: timedelta
+    authorities: dict = field(default_factory=dict)
+    status: dict = field(default_factory=dict)
+    secret: dict | None = None
+    bundles: list = field(default_factory=list)
+    """Pairs of the moment a bundle was first seen in the Secret and its text."""
+    issues: list = field(default_factory=list)
+    """Reason and share of the life of the certificate replaced."""
+    minted: list = field(default_factory=list)
+    writes_left: int | None = None
+
+    def __post_init__(self):
+        hours = {
+            name: f"{span // timedelta(hours=1)}h"
+            for name, span in (("root", timedelta(hours=8760)), ("issuing", self.issuing_lifetime))
+        }
+        self.domain = a_trust_domain(lifetimes=hours)
+        self.policy = a_policy_view(mtls={"lifetime": f"{self.lifetime // timedelta(hours=1)}h"})
+        self.profile = leaf_profile(self.policy, self.domain, [a_service(app="orders")], BASELINE)
+
+    def write(self, action):
+        """Carry out one write, or be killed before it."""
+        if self.writes_left is not None:
+            if self.writes_left == 0:
+                raise CrashError
+            self.writes_left -= 1
+        action()
+
+    def reconcile(self) -> datetime:
+        """Run one pass and return when the next one is due."""
+        plan = self.authority_plan()
+        while plan.create:
+            view, new = self.domain, plan.create
+            made = (
+                SIGNER.make_issuing(view, new.root, generation=new.generation, now=self.now)
+                if new.root
+                else SIGNER.make_root(view, generation=new.generation, now=self.now)
+            )
+            self.write(lambda made=made: self.store(authority_secret(made, namespace=RELEASE)))
+            self.minted.append(made.secret_name)
+            plan = self.authority_plan()
+        writes = plan_trust_domain(self.domain, plan, self.status, self.now, namespace=RELEASE)
+        for delete in writes.deletes:
+            self.write(lambda name=delete.ref.name: self.authorities.pop(name))
+        self.write(lambda: setattr(self, "status", writes.status.item["status"]))
+        return min(self.now + writes.requeue_after, self.certificate(plan))
+
+    def authority_plan(self):
+        """Return what core says about the authorities now."""
+        return plan_authorities(self.domain, list(self.authorities.values()), self.status, self.now)
+
+    def store(self, item):
+        """Write an immutable Secret as the API server does: the first one stays."""
+        name = item["metadata"]["name"]
+        self.authorities.setdefault(name, {**item, "metadata": {**item["metadata"], "uid": f"uid-{name}"}})
+
+    def certificate(self, plan) -> datetime:
+        """Bring the policy's Secret up to date and return its next renewal."""
+        request = CertificateInput(
+            policy=self.policy,
+            profile=self.profile,
+            secret=self.secret,
+            authorities=plan.issuing,
+            bundle_pem=plan.bundle_pem,
+            now=self.now,
+        )
+        match decide(request):
+            case Issue(reason=reason):
+                old = read_certificate(self.secret) if self.secret else None
+                self.issues.append((reason.value, (self.now - old.not_before) / old.span if old else None))
+                issued = SIGNER.sign_leaf(self.profile, plan.signer, now=self.now)
+                item = certificate_secret(self.policy, issued.chain_pem, issued.key_pem, plan.bundle_pem)
+                self.write(lambda: self.publish(item, plan.bundle_pem))
+                return self.certificate(plan)
+            case Keep(desired=desired, next_renewal=due):
+                if desired != self.secret:
+                    self.write(lambda: self.publish(desired, plan.bundle_pem))
+                return due
+            case refused:
+                raise AssertionError(refused)
+
+    def publish(self, item, bundle):
+        """Put the policy's Secret in place."""
+        self.secret = item
+        if not self.bundles or self.bundles[-1][1] != bundle:
+            self.bundles.append((self.now, bundle))
+
+    def check(self):
+        """Assert what must hold at every moment: valid, inside its authority, trusted by every peer's bundle."""
+        leaf = read_certificate(self.secret)
+        assert leaf.not_before <= self.now <= leaf.not_after, (leaf.not_before, self.now, leaf.not_after)
+        (issuing,) = leaf.chain
+        assert signed_by(leaf.certificate, issuing)
+        for bundle in self.bundles_in_use():
+            assert any(
+                signed_by(issuing, root) and root.not_valid_after_utc >= self.now for root in read_certificates(bundle)
+            ), f"a peer does not trust the certificate at {self.now}"
+
+    def bundles_in_use(self):
+        """Return every bundle that a peer may hold which reads it again only when it renews its own certificate."""
+        ends = [moment for moment, _ in self.bundles[1:]] + [None]
+        oldest = self.now - self.lifetime
+        return [text for (_, text), end in zip(self.bundles, ends, strict=True) if end is None or end >= oldest]
