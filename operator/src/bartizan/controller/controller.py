@@ -5,7 +5,7 @@ keys and not a cold start.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Protocol
@@ -46,7 +46,7 @@ class Leadership(Protocol):
     def is_leader(self) -> bool:
         """Whether this replica holds the Lease at this moment."""
 
-    async def run(self, on_started: Callable[[], Awaitable[None]], on_stopped: Callable[[], Awaitable[None]]) -> None:
+    async def run(self, on_started: Callable[[], None], on_stopped: Callable[[], None]) -> None:
         """Try to hold the Lease until cancelled, then let go of it."""
 
 
@@ -120,6 +120,7 @@ class Controller:
         )
         self._synced = False
         self._work: asyncio.Task[None] | None = None
+        self._ended: set[asyncio.Task[None]] = set()
         self._died: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @property
@@ -145,9 +146,10 @@ class Controller:
         try:
             await self._leadership.run(self._started, self._stopped)
         finally:
-            await self._stopped()
+            self._stopped()
+            await asyncio.gather(*self._ended, return_exceptions=True)
 
-    async def _started(self) -> None:
+    def _started(self) -> None:
         _log.info("leading: writing begins")
         self._meter.leads(leader=True)
         self.queue.clear()
@@ -155,14 +157,15 @@ class Controller:
             self.queue.add(key)
         self._work = asyncio.create_task(self._serve())
 
-    async def _stopped(self) -> None:
+    def _stopped(self) -> None:
         work, self._work = self._work, None
         if work is None:
             return
         _log.info("not leading: writing has ended")
         self._meter.leads(leader=False)
         work.cancel()
-        await asyncio.gather(work, return_exceptions=True)
+        self._ended.add(work)
+        work.add_done_callback(self._ended.discard)
         self.queue.clear()
 
     async def _serve(self) -> None:
@@ -171,7 +174,7 @@ class Controller:
                 group.create_task(self._secrets.run())
                 group.create_task(self._pass_over())
                 group.create_task(self.queue.serve(self.look, workers=self._place.workers))
-        except Exception as error:  # holding the Lease without working would be the worst of all states
+        except Exception as error:  # noqa: BLE001 -- holding the Lease without working would be the worst of all states
             self._died.set_exception(error)
 
     async def _end_with_work(self) -> None:
@@ -195,7 +198,7 @@ class Controller:
         except (RefusedError, KubeError, SignerError) as error:
             self._put_off(key, began, error=str(error))
             return
-        except Exception:  # a bug with one key must not stop the others
+        except Exception:  # noqa: BLE001 -- a bug with one key must not stop the others
             _log.exception("unforeseen", key=str(key))
             self._put_off(key, began, error="unforeseen, see the traceback")
             return

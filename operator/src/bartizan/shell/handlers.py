@@ -1,0 +1,129 @@
+"""Kopf as a source of events, and nothing else: the one module that imports it.
+
+Every handler hands the object to the controller's intake and returns; kopf neither decides nor writes. It runs in a thread and
+an event loop of its own, because on its way out it cancels every task of the loop it lives in. No finalizers, annotations,
+indices, timers or daemons: docs/adr/0001 says why.
+"""
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Final
+
+import kopf
+
+from bartizan.api.kinds import Kind
+from bartizan.api.names import GROUP, KubeObject
+from bartizan.controller.errors import SourceDiedError
+from bartizan.controller.intake import Intake
+from bartizan.controller.sources import WATCHED, EventSource
+
+Deliver = Callable[[str | None, KubeObject], None]
+"""Takes a watch event: its type (None: the object was listed) and the object."""
+
+_STREAM_SECONDS: Final = 300
+"""Both ends of a watch give it up after this long, so that one that died silently is not waited for."""
+_TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+_AUTHORITY: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/ca.crt")
+
+
+def operator_registry(deliver: Deliver, kinds: Iterable[Kind]) -> kopf.OperatorRegistry:
+    """Return handlers that give every event of `kinds` to `deliver`."""
+    registry = kopf.OperatorRegistry()
+    kopf.on.login(registry=registry)(_login)
+    for kind in kinds:
+        group, _, version = kind.api_version.rpartition("/")
+
+        def on_event(event: Any, **_: Any) -> None:
+            deliver(event["type"], event["object"])
+
+        kopf.on.event(group, version, kind.plural, id=f"see-{kind.plural}", registry=registry)(on_event)
+    return registry
+
+
+def operator_settings(kinds: Iterable[tuple[Kind, str]]) -> kopf.OperatorSettings:
+    """Return settings under which kopf only watches; `kinds` with their label selectors."""
+    settings = kopf.OperatorSettings()
+    settings.peering.standalone = True
+    settings.scanning.disabled = True
+    settings.posting.enabled = False
+    settings.process.ultimate_exiting_timeout = None
+    settings.watching.server_timeout = _STREAM_SECONDS
+    settings.watching.client_timeout = _STREAM_SECONDS + 10
+    settings.watching.connect_timeout = 10
+    settings.watching.initial_streaming = True
+    for kind, selector in kinds:
+        if selector:
+            settings.watching.label_selectors[kind.group, kind.plural] = selector
+    # Never used; if kopf ever wrote to an object, it would be seen under these names.
+    settings.persistence.finalizer = f"{GROUP}/kopf"
+    settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=f"kopf.{GROUP}")
+    settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=f"kopf.{GROUP}")
+    return settings
+
+
+class KopfSource:
+    """Kopf in a thread, begun when `after` has listed everything: by then the kinds exist, which kopf looks up only once."""
+
+    def __init__(self, intake: Intake, *, after: EventSource, kinds: Iterable[tuple[Kind, str]] = WATCHED) -> None:
+        """Bring the events of `kinds` to `intake`."""
+        self._intake = intake
+        self._after = after
+        self._kinds = tuple(kinds)
+        self._thread: threading.Thread | None = None
+        self._stop = threading.Event()
+
+    @property
+    def alive(self) -> bool:
+        """Whether kopf runs, or has not been begun yet."""
+        return self._thread is None or self._thread.is_alive()
+
+    async def run(self) -> None:
+        """Watch until cancelled.
+
+        Raises:
+            SourceDiedError: kopf ended by itself.
+        """
+        await self._after.wait_synced()
+        loop = asyncio.get_running_loop()
+        ended = loop.create_future()
+
+        def deliver(kind: str | None, item: KubeObject) -> None:
+            loop.call_soon_threadsafe(self._intake.gone if kind == "DELETED" else self._intake.seen, item)
+
+        def live() -> None:
+            failure: BaseException | None = None
+            try:
+                kopf.run(
+                    registry=operator_registry(deliver, [kind for kind, _ in self._kinds]),
+                    settings=operator_settings(self._kinds),
+                    clusterwide=True,
+                    stop_flag=self._stop,
+                )
+            except BaseException as error:  # noqa: BLE001 -- the thread's only way to tell why it ended
+                failure = error
+            if not self._stop.is_set():
+                loop.call_soon_threadsafe(ended.set_result, failure)
+
+        self._thread = threading.Thread(target=live, name="kopf", daemon=True)
+        self._thread.start()
+        try:
+            failure = await ended
+        finally:
+            self._stop.set()
+        raise SourceDiedError(f"kopf has ended by itself: {failure!r}") from failure
+
+    async def wait_synced(self) -> None:
+        """Return once the listing that comes before kopf is done."""
+        await self._after.wait_synced()
+
+
+def _login(settings: kopf.OperatorSettings, **_: Any) -> kopf.ConnectionInfo | None:
+    """Use the kubeconfig named by KUBECONFIG, or the pod's own ServiceAccount at the address its environment gives."""
+    if os.environ.get("KUBECONFIG"):
+        return kopf.login_with_kubeconfig(settings=settings)
+    host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ.get("KUBERNETES_SERVICE_PORT", "443")
+    server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+    return kopf.ConnectionInfo(server=server, ca_path=_AUTHORITY, token=_TOKEN.read_text().strip())

@@ -1,0 +1,112 @@
+"""What the controller tells about itself: Prometheus metrics, and whether it is alive and ready.
+
+Names are API (`docs/reference/metrics.md` lists them, a test compares). No label holds a value that a user could make without
+bound, other than policies' own names, whose number the cluster limits.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Final
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Gauge, Histogram
+from prometheus_client import Counter as Count
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from bartizan.controller.meter import Result
+from bartizan.core.model import PolicyKey
+from bartizan.shell.settings import Address
+
+_SECONDS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class PrometheusMeter:
+    """The controller's `Meter` that Prometheus can read."""
+
+    def __init__(self) -> None:
+        """Register every metric in a registry of its own."""
+        self.registry = CollectorRegistry()
+        made = self.registry
+        self._reconciles = Count("bartizan_reconcile", "Keys looked at.", ["kind", "result"], registry=made)
+        self._durations = Histogram(
+            "bartizan_reconcile_duration_seconds", "How long one look takes.", ["kind"], buckets=_SECONDS, registry=made
+        )
+        self._depth = Gauge("bartizan_queue_depth", "Keys that wait to be looked at.", registry=made)
+        self._writes = Count("bartizan_writes", "Writes the API server took.", ["kind", "manager"], registry=made)
+        self._policies = Gauge("bartizan_policies", "Policies by mode and readiness.", ["mode", "ready"], registry=made)
+        self._expiry = Gauge(
+            "bartizan_certificate_expiry_timestamp_seconds",
+            "When the certificate of a policy ends, in Unix time.",
+            ["namespace", "policy"],
+            registry=made,
+        )
+        self._leader = Gauge("bartizan_leader", "1 if this replica writes, else 0.", registry=made)
+        self._states: dict[PolicyKey, tuple[str, str]] = {}
+        self._counts: Counter[tuple[str, str]] = Counter()
+
+    def reconciled(self, subject: str, result: Result, seconds: float) -> None:
+        """Count one look at a key."""
+        self._reconciles.labels(subject, result).inc()
+        self._durations.labels(subject).observe(seconds)
+
+    def wrote(self, kind: str, manager: str) -> None:
+        """Count one write."""
+        self._writes.labels(kind, manager).inc()
+
+    def queued(self, depth: int) -> None:
+        """Note the queue's depth."""
+        self._depth.set(depth)
+
+    def leads(self, *, leader: bool) -> None:
+        """Note who writes; a replica that does not has nothing to say about policies."""
+        self._leader.set(leader)
+        if not leader:
+            for key in list(self._states):
+                self.policy(key, None)
+
+    def policy(self, key: PolicyKey, state: Mapping[str, str] | None) -> None:
+        """Move a policy to its new state, or forget it."""
+        before = self._states.pop(key, None)
+        if before:
+            self._counts[before] -= 1
+            self._policies.labels(*before).set(self._counts[before])
+        if state is None:
+            self.certificate(key, None)
+            return
+        after = (state["mode"], state["ready"])
+        self._states[key] = after
+        self._counts[after] += 1
+        self._policies.labels(*after).set(self._counts[after])
+
+    def certificate(self, key: PolicyKey, not_after: datetime | None) -> None:
+        """Note when a certificate ends, or forget it."""
+        if not_after is None:
+            self._expiry.remove_by_labels({"namespace": key[0], "policy": key[1]})
+        else:
+            self._expiry.labels(*key).set(not_after.timestamp())
+
+
+async def serve_telemetry(
+    address: Address, registry: CollectorRegistry, *, ready: Callable[[], bool], alive: Callable[[], bool]
+) -> web.AppRunner:
+    """Serve /metrics, /healthz (the event loop answers and the sources live) and /readyz (everything is brought in).
+
+    Return the runner, whose `cleanup()` ends it.
+    """
+
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def healthz(_: web.Request) -> web.Response:
+        return web.Response(text="ok\n") if alive() else web.Response(status=503, text="a source of events has died\n")
+
+    async def readyz(_: web.Request) -> web.Response:
+        return web.Response(text="ok\n") if ready() else web.Response(status=503, text="not synced yet\n")
+
+    app = web.Application()
+    app.add_routes([web.get("/metrics", metrics), web.get("/healthz", healthz), web.get("/readyz", readyz)])
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, address.host, address.port).start()
+    return runner
