@@ -1,10 +1,9 @@
 """The NetworkPolicy as a whole: isolation, DNS, canonical form, ownership."""
 
-from unit.network.building import DNS_RULE, GRPC, HTTP, a_policy, a_world, compiled, pods, tcp, udp
-
 from bartizan.core.emit import owned_by, same_intent
 from bartizan.core.model import ClusterRanges
 from bartizan.core.network.compile import baseline_policy, compile_network
+from unit.network.building import DNS_RULE, GRPC, HTTP, a_policy, a_world, compiled, pods, tcp, udp
 
 
 def test_a_policy_without_network_is_isolated_and_may_ask_dns():

@@ -1,5 +1,8 @@
 """Edges between policies: both sides must say yes, port by port, and each side is told what is missing."""
 
+from bartizan.core.model import InvalidPolicy
+from bartizan.core.network.compile import neighbours
+from bartizan.core.reasons import Mode
 from unit.network.building import (
     GOSSIP,
     GRPC,
@@ -13,10 +16,6 @@ from unit.network.building import (
     tcp,
     udp,
 )
-
-from bartizan.core.model import InvalidPolicy
-from bartizan.core.network.compile import neighbours
-from bartizan.core.reasons import Mode
 
 TO_PAYMENTS = {"to": {"service": "payments", "namespace": "finance"}}
 FROM_ORDERS = {"from": {"service": "orders", "namespace": "shop"}}

@@ -1,9 +1,9 @@
 """Peers without a policy: pods by label, blocks, the internet; and the rules that open nothing."""
 
 import pytest
-from unit.network.building import HTTP, RANGES, a_policy, compiled, edges_of, egress_of, ingress_of, pods, tcp, udp
 
 from bartizan.core.model import ClusterRanges
+from unit.network.building import HTTP, RANGES, a_policy, compiled, edges_of, egress_of, ingress_of, pods, tcp, udp
 
 V4_HOLES = ["10.96.0.0/16", "10.244.0.0/16", "100.100.100.200/32", "169.254.0.0/16", "192.168.7.4/32"]
 V6_HOLES = ["fd00:c1::a9fe:a9fe/128", "fd00:ec2::23/128", "fd00:ec2::254/128", "fd20:ce::254/128", "fe80::/10"]
@@ -68,7 +68,7 @@ def test_the_internet_may_call_when_admitted():
 
 
 def test_the_baselines_ranges_count_as_inside_the_cluster():
-    """clusterCIDRs join the ranges read from the cluster, and all are merged."""
+    """The baseline's clusterCIDRs join the ranges read from the cluster, and all are merged."""
     _, rules = calling({"internet": {}}, baseline={"clusterCIDRs": ["10.0.0.0/8", "2001:db8::/64"]})
     assert rules[0]["to"] == [
         {"ipBlock": {"cidr": "0.0.0.0/0", "except": ["10.0.0.0/8", *V4_HOLES[2:]]}},

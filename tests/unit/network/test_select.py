@@ -1,9 +1,9 @@
 """Label selectors: the meaning of each operator, and whether two selectors can meet in one pod."""
 
 import pytest
-from unit.network.building import a_policy, a_selector
 
 from bartizan.core.select import covering, describe, matches, overlap, to_kube
+from unit.network.building import a_policy, a_selector
 
 MATCHING = [
     ("an exact label matches its value", {"labels": {"app": "web"}}, {"app": "web", "tier": "x"}, True),
