@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from cluster import cache
 from cluster.commands import run
 from cluster.errors import MissingDependency
 from cluster.progress import Reporter
@@ -43,7 +44,6 @@ CONTROL_PLANE = (
 NODE = (
     *CONTROL_PLANE,
     Package("iptables", "iptables"),
-    Package("conntrack", "conntrack"),
     Package("mount", "mount"),
 )
 BUILD_C = (
@@ -73,7 +73,7 @@ def require(packages: Iterable[Package], report: Reporter) -> None:
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         raise MissingDependency(f"missing Debian packages: {', '.join(absent)}. As root run: {command}")
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}
-    with report.step(f"installing Debian packages {', '.join(absent)}"):
+    with cache.locked("apt"), report.step(f"installing Debian packages {', '.join(absent)}"):
         run(["apt-get", "update", "-qq"], env=quiet)
         run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *absent], env=quiet)
 

@@ -96,6 +96,11 @@ def _claim(name: str, lane: str, node: bool, programs: Mapping[str, Path]) -> tu
     with cache.locked("run"):
         if state.load(name) is not None:
             raise NameConflict(f"cluster {name} was started by another run a moment ago: run the command again")
+        if (network.NETNS_FOLDER / f"bartizan-{name}").exists():
+            raise NameConflict(
+                f"network namespace bartizan-{name} exists but no cluster of this cache owns it: choose another --name, "
+                f"or remove it with `ip netns del bartizan-{name}` if nobody uses it"
+            )
         used = [found.index for other in state.names() if (found := state.load(other)) is not None]
         layout = Layout(
             name=name,

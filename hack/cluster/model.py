@@ -6,13 +6,10 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import CompletedProcess
-from typing import TYPE_CHECKING
 
-from cluster import build, cache, commands, kind
+from cluster import build, cache, commands, kind, state
 from cluster.errors import ClusterError
-
-if TYPE_CHECKING:
-    from cluster.state import State
+from cluster.state import State
 
 
 @dataclass(frozen=True)
@@ -52,19 +49,20 @@ class Cluster:
         Raises:
             ClusterError: the cluster has no node, or is one whose nodes the harness cannot reach.
         """
-        if self.provider == "existing":
+        maker = self._maker()
+        if maker is None:
             raise ClusterError(
                 f"cluster {self.name} is an existing one: push {archive.name} to a registry it can pull from, "
                 "or run with --provider local"
             )
-        if self.provider == "kind":
-            commands.run(kind.load_command(self.name, archive))
+        if maker.provider == "kind":
+            commands.run(kind.load_command(maker.name, archive))
             return
-        if not self.node:
-            raise ClusterError(f"cluster {self.name} has no node to load {archive.name} on: start it with a node")
+        if not maker.node:
+            raise ClusterError(f"cluster {maker.name} has no node to load {archive.name} on: start it with a node")
         from cluster import worker
 
-        worker.import_image(self.name, archive)
+        worker.import_image(maker.name, archive)
 
     def restart_apiserver(self) -> None:
         """Stop the API server, start it again and return when it is ready.
@@ -72,21 +70,28 @@ class Cluster:
         Raises:
             ClusterError: the provider cannot do that.
         """
-        if self.provider == "existing":
+        maker = self._maker()
+        if maker is None:
             raise ClusterError(f"cluster {self.name} is an existing one: its API server is not ours to restart")
-        if self.provider == "kind":
-            commands.run(kind.restart_apiserver_command(self.name))
+        if maker.provider == "kind":
+            commands.run(kind.restart_apiserver_command(maker.name))
             self.kubectl("wait", "--for=condition=Ready", "node", "--all", "--timeout=120s")
             return
         from cluster import local
 
-        local.restart_apiserver(self.name)
+        local.restart_apiserver(maker.name)
 
     def down(self) -> None:
         """Take the cluster away; an existing one is left as it is."""
+        if self.provider == "existing":
+            return
         from cluster import providers
 
         providers.down(self.name)
+
+    def _maker(self) -> State | None:
+        """Return the record of the cluster behind the kubeconfig if this harness made it, also under another name."""
+        return state.made(self.kubeconfig)
 
     @property
     def _env(self) -> dict[str, str]:

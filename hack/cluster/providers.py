@@ -85,6 +85,8 @@ def _existing(name: str, kubeconfig: str) -> Cluster:
         raise ProviderUnavailable(f"provider existing: the kubeconfig {path} names no cluster: correct the variable")
     folder = cache.root() / "existing" / name
     folder.mkdir(parents=True, exist_ok=True)
+    if (maker := state.made(path)) is not None:
+        return replace(from_state(maker), name=name, provider="existing", run_dir=folder)
     return Cluster(name, "existing", path, DEFAULT_LANE, True, "", servers[0], folder, None)
 
 

@@ -118,6 +118,11 @@ def load(name: str) -> State | None:
         return None
 
 
+def made(kubeconfig: Path) -> State | None:
+    """Return the record of the cluster whose kubeconfig this is, or None if no cluster of this cache has it."""
+    return next((s for n in names() if (s := load(n)) is not None and Path(s.kubeconfig) == kubeconfig), None)
+
+
 def names() -> list[str]:
     """Return the name of every run folder, with a readable state or not."""
     folder = cache.root() / "run"

@@ -150,3 +150,16 @@ def test_a_cluster_survives_the_command_that_started_it():
     down = cli("down", "--name", NAME)
     said, _ = down.communicate(timeout=60)
     assert (down.returncode, traces(NAME)) == (0, []), said
+
+
+def test_an_existing_cluster_is_used_and_left(monkeypatch):
+    """With KUBECONFIG set that cluster is used under the run's own name, and `down` does not touch it."""
+    made = cluster.up(NAME, node=False, provider="local")
+    monkeypatch.setenv("KUBECONFIG", str(made.kubeconfig))
+    said = []
+    borrowed = cluster.up(OTHER, node=False, progress=said.append)
+    borrowed.down()
+    assert said == ["provider existing: KUBECONFIG is set"]
+    assert (borrowed.name, borrowed.provider, borrowed.api_url) == (OTHER, "existing", made.api_url)
+    assert borrowed.kubectl("get", "--raw", "/readyz").stdout == "ok"
+    assert cluster.find(NAME) == made
