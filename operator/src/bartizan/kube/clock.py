@@ -58,3 +58,8 @@ async def within(clock: Clock, limit: timedelta, work: Awaitable[T]) -> T:
         for future in (task, alarm):
             future.cancel()
         await asyncio.gather(task, alarm, return_exceptions=True)
+
+
+def micro_time(moment: datetime) -> str:
+    """Return an aware UTC moment as a `metav1.MicroTime`."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -5,7 +5,9 @@ eyes, and takes it over only after the whole lease duration; a leader gives up a
 from before it sent the renewal that succeeded last. Two differences from client-go keep two leaders apart where it does not:
 
 - A lease that bears our identity but not our last write is treated as somebody else's (two processes of one name).
-- A lease that was seen and then vanished is waited out like one that is held, because its holder may not know yet.
+- A lease that was seen and then vanished is waited out like one that is held, because its holder may not know yet. What
+  remains: somebody deletes the Lease and a new candidate starts before the leader's next renewal, at most one retry
+  period later; for that long both may lead. Every write is an idempotent server-side apply, so that is survivable.
 """
 
 from dataclasses import dataclass

@@ -7,7 +7,7 @@ API server checks. The decisions are in `election`; this file reads, writes and 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 import structlog
@@ -16,9 +16,9 @@ from bartizan.api.kinds import LEASE
 from bartizan.api.names import MANAGED_BY, MANAGED_BY_LABEL, KubeObject
 from bartizan.core.model import ObjectRef
 from bartizan.kube.api import KubeApi
-from bartizan.kube.clock import Clock, SystemClock, within
+from bartizan.kube.clock import Clock, SystemClock, micro_time, within
 from bartizan.kube.election import Acquire, Create, Decision, Hold, LeaseView, Observation, Renew, decide, read_lease
-from bartizan.kube.errors import KubeError, NotFoundError
+from bartizan.kube.errors import ConflictError, KubeError, NotFoundError
 
 _log = structlog.get_logger(__name__)
 
@@ -58,6 +58,10 @@ class Leadership:
         self._timing = timing or Timing()
         self._seen: Observation | None = None
         self._ours: LeaseView | None = None
+        """Our last write that took effect, while we lead."""
+        self._tried: LeaseView | None = None
+        """Our last write whether or not an answer came: an API server that restarts takes effect and says nothing."""
+        self._tried_at = 0.0
         self._until = 0.0
         self._told = False
 
@@ -112,6 +116,9 @@ class Leadership:
         limit = self._left() if self._ours else self._timing.renew_deadline
         try:
             return await within(self._clock, limit, self._look_and_act())
+        except ConflictError as error:
+            _log.info("the lease changed meanwhile", lease=self._ref.name, error=str(error))
+            return self.is_leader
         except (KubeError, TimeoutError) as error:
             _log.warning("lease attempt failed", lease=self._ref.name, leading=self.is_leader, error=str(error))
             return False
@@ -131,10 +138,10 @@ class Leadership:
                 await self._api.apply(self._lease({"leaseDurationSeconds": self._seconds()}), manager=MAKER)
                 return True
             case Acquire(version, transitions):
-                stamp = _micro(self._clock.now())
+                stamp = micro_time(self._clock.now())
                 await self._write(version, transitions, acquired=stamp, renewed=stamp, sent=now)
             case Renew(version, transitions, acquired):
-                renewed = _micro(self._clock.now())
+                renewed = micro_time(self._clock.now())
                 await self._write(version, transitions, acquired=acquired, renewed=renewed, sent=now)
             case Hold():
                 pass
@@ -153,12 +160,18 @@ class Leadership:
             "renewTime": renewed,
             "leaseTransitions": transitions,
         }
-        stored = await self._api.apply(self._lease(spec, version), manager=HOLDER)
-        # Counted from before the request: whatever the way took, nobody can have seen this write earlier.
-        self._until = sent + self._timing.renew_deadline.total_seconds()
-        self._ours = read_lease(stored)
+        self._tried_at = sent
+        self._tried = LeaseView(
+            holder=self._identity, acquired=acquired, renewed=renewed, transitions=transitions, resource_version=version
+        )
+        self._take_effect(read_lease(await self._api.apply(self._lease(spec, version), manager=HOLDER)))
+
+    def _take_effect(self, lease: LeaseView) -> None:
+        """Lead by the write in `lease`, counted from before it was sent: nobody can have seen it earlier."""
+        self._ours = lease
+        self._until = self._tried_at + self._timing.renew_deadline.total_seconds()
         if self._seen:
-            self._seen = self._seen.then(self._ours, self._clock.monotonic())
+            self._seen = self._seen.then(lease, self._clock.monotonic())
 
     async def _release(self, held: LeaseView) -> None:
         """Let somebody else lead at once. Best effort: if it fails, the lease runs out."""
@@ -184,8 +197,3 @@ class Leadership:
 
     def _seconds(self) -> int:
         return int(self._timing.duration.total_seconds())
-
-
-def _micro(moment: datetime) -> str:
-    """Return a `metav1.MicroTime`."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -168,7 +168,7 @@ class FakeKube:
                 msg = f"{call}: 409 Conflict: Apply failed with {len(causes)} conflict(s): {listed}"
                 raise ConflictError(msg, causes=causes)
             merged = apply_to(base, applied, owner, disputed, self._clock.now())
-            rules.check_secret(call, live, merged)
+            rules.check_immutable(call, live, merged)
             if dry_run:
                 return copy.deepcopy(merged)
             stored = self._store(ref, kind, live, merged)

@@ -107,7 +107,7 @@ def apply_to(
     mine = fields_of(kind, applied)
     merged = merge(kind, copy.deepcopy(live), applied)
     kept = mine.union(*claims.values())
-    for path in sorted(before.get(owner, frozenset()) - kept, key=len, reverse=True):
+    for path in sorted(before.get(owner, frozenset()) - kept, key=len):
         if not any(other[: len(path)] == path for other in kept):
             remove(kind, merged, path)
     return with_owners(merged, {**claims, owner: mine}, live, now)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from bartizan.api.kinds import (
     BY_NAME,
+    EVENT,
     MUTATING_BINDING,
     MUTATING_POLICY,
     NAMESPACE,
@@ -114,20 +115,27 @@ def check_apply(call: Call, item: KubeObject, live: KubeObject | None) -> None:
         raise ConflictError(msg)
 
 
-def check_secret(call: Call, live: KubeObject | None, new: KubeObject) -> None:
-    """Raise InvalidError for what a Secret must not become (KEP-1412 and the type's own demands)."""
-    if new["kind"] != SECRET.kind:
-        return
-    withheld = "the server's message is withheld because it may quote the Secret"
-    if new["type"] == _TLS and not {"tls.crt", "tls.key"} <= set(new.get("data", {})):
-        msg = f"{call}: 422 Invalid: {withheld}"
-        raise InvalidError(msg)
+def check_immutable(call: Call, live: KubeObject | None, new: KubeObject) -> None:
+    """Raise InvalidError for what a Secret or an Event must not become (KEP-1412, KEP-383, and the Secret type's demands)."""
+    kind = new["kind"]
+    if kind == SECRET.kind and new["type"] == _TLS and not {"tls.crt", "tls.key"} <= set(new.get("data", {})):
+        raise _withheld(call)
     if live is None:
         return
-    sealed = live.get("immutable") and any(live.get(part) != new.get(part) for part in ("data", "immutable"))
-    if sealed or live["type"] != new["type"]:
-        msg = f"{call}: 422 Invalid: {withheld}"
-        raise InvalidError(msg)
+    if kind == SECRET.kind:
+        sealed = live.get("immutable") and any(live.get(part) != new.get(part) for part in ("data", "immutable"))
+        if sealed or live["type"] != new["type"]:
+            raise _withheld(call)
+    if kind == EVENT.kind:
+        for name in sorted((live.keys() | new.keys()) - {"metadata", "series"}):
+            if live.get(name) != new.get(name):
+                msg = f"{call}: 422 Invalid: {name}: Invalid value: {new.get(name)!r}: field is immutable"
+                raise InvalidError(msg)
+
+
+def _withheld(call: Call) -> InvalidError:
+    msg = f"{call}: 422 Invalid: the server's message is withheld because it may quote the Secret"
+    return InvalidError(msg)
 
 
 def appliable(item: KubeObject, kind: Kind, *, status: bool) -> KubeObject:
