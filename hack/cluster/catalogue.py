@@ -70,6 +70,8 @@ def node(lane: str) -> tuple[Program, ...]:
 
 CONTAINERD_PROGRAMS = ("containerd", "containerd-shim-runc-v2", "ctr")
 CNI_PLUGINS = ("main/bridge", "ipam/host-local", "meta/portmap")
+JUDGES = (Program("np-guard", "np-guard", "."), Program("cyclonus", "cyclonus", "."))
+"""Engines that judge NetworkPolicies offline; no cluster is started from them."""
 
 
 def programs(lane: str, *, with_node: bool) -> tuple[Program, ...]:
@@ -89,7 +91,7 @@ def find(name: str, lane: str = DEFAULT_LANE) -> Program:
     Raises:
         ClusterError: there is none; the message lists those there are.
     """
-    known = {program.name: program for program in programs(lane, with_node=True)}
+    known = {program.name: program for program in (*programs(lane, with_node=True), *JUDGES)}
     if name not in known:
         raise ClusterError(f"no program {name!r}; there are {', '.join(sorted(known))}")
     return known[name]
@@ -131,13 +133,13 @@ def build_command(program: Program, output: Path) -> list[str]:
 def build_env(program: Program) -> dict[str, str]:
     """Return the environment a build differs in: no VCS stamp, module files read-only, cgo only where asked.
 
-    One dependency of the NetworkPolicy enforcer is a pseudo-version the checksum database refuses to look up;
-    go.sum still pins its content.
+    One dependency of the NetworkPolicy enforcer and one of np-guard are versions the checksum database refuses to
+    look up; go.sum still pins their content, and np-guard's own go.sum holds the same hash.
     """
     return {
         "CGO_ENABLED": "1" if program.cgo else "0",
         "GOFLAGS": "-buildvcs=false -mod=readonly",
-        "GONOSUMDB": "github.com/vishvananda/netlink",
+        "GONOSUMDB": "github.com/vishvananda/netlink,github.com/np-guard/models",
     }
 
 

@@ -201,8 +201,12 @@ def restart_apiserver(name: str) -> None:
     previous = None if found is None else found.process("kube-apiserver")
     if found is None or previous is None:
         raise NameConflict(f"no local cluster {name} runs: start one with `python -m cluster up --name {name}`")
+    # Marked as busy, or another run's sweep would take a cluster without an API server for a dead one.
+    current = replace(found, phase="starting", owner=processes.myself())
+    state.save(current)
     processes.stop([previous], timedelta(seconds=1))
     layout = layout_of(found)
-    current = launch(layout, found, "kube-apiserver", components.apiserver(layout))
+    current = launch(layout, current, "kube-apiserver", components.apiserver(layout))
     api = probe.Api(layout)
     probe.until("the API server", lambda: api.text("/readyz") is not None, current.processes, READY_LIMIT)
+    state.save(replace(current, phase="running"))
