@@ -45,7 +45,7 @@ class _Readable(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value or "'" in value else None)
 
 
 _Readable.add_representer(str, _text)
@@ -78,7 +78,7 @@ def chart_files() -> dict[str, str]:
         exit_codes={0: "printed or written", 2: "an option has no such value, or the directory cannot be written"},
     ),
 )
-def render_command(
+def render_command(  # noqa: PLR0917 -- typer passes options by name
     namespace: Annotated[str, typer.Option(help="The namespace bartizan runs in.")] = "bartizan-system",
     service_account: Annotated[str, typer.Option(help="The controller's ServiceAccount.")] = "bartizan-controller",
     default: Annotated[str, typer.Option(help="Namespaces without the label: Off, audit, warn or enforce.")] = "Off",

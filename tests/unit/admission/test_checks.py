@@ -1,0 +1,199 @@
+"""Each check: what it finds, where, and the sentence it says."""
+
+import pytest
+
+from bartizan.core.admission import judge, refusal, review, warning
+from bartizan.core.checks.registry import ALL
+
+INDEX = {
+    "buckets": {
+        "app=orders": [
+            {
+                "name": "orders",
+                "account": "orders",
+                "annotations": {"vault.hashicorp.com/agent-inject": "true", "vault.hashicorp.com/role": "orders"},
+                "identity": "orders-tls",
+            }
+        ],
+        "app=web": [
+            {"name": "web", "account": "web"},
+            {"name": "web-canary", "account": "web", "labels": {"track": "canary"}},
+        ],
+    },
+    "rest": [
+        {"name": "team", "account": "team", "expressions": [{"key": "team", "operator": "In", "values": ["a", "b"]}]}
+    ],
+    "accounts": {"orders": "orders", "team": "team", "web": "web,web-canary"},
+}
+MOUNT = {"name": "bartizan-identity", "mountPath": "/var/run/secrets/bartizan.dev/tls", "readOnly": True}
+IDENTITY = {"name": "bartizan-identity", "secret": {"secretName": "orders-tls", "defaultMode": 292, "optional": False}}
+
+
+def a_pod(*, labels=None, annotations=None, volumes=(), container=None, **spec):
+    """A pod of policy `orders` as injection leaves it."""
+    meta = {
+        "name": "orders-0",
+        "labels": {"app": "orders"} if labels is None else labels,
+        "annotations": INDEX["buckets"]["app=orders"][0]["annotations"] if annotations is None else annotations,
+    }
+    whole = {
+        "serviceAccountName": "orders",
+        "containers": [{"name": "app", "image": "x", "volumeMounts": [MOUNT], **(container or {})}],
+        "volumes": [IDENTITY, *volumes],
+        **spec,
+    }
+    return {"kind": "Pod", "metadata": meta, "spec": whole}
+
+
+def said(pod, operation="CREATE"):
+    """The sentences of the violations."""
+    return [violation.text for violation in judge(pod, INDEX, operation=operation)]
+
+
+REFUSED = {
+    "privileged container": (
+        a_pod(container={"securityContext": {"privileged": True}}),
+        [
+            'P-01 privileged: container "app" sets spec.containers[0].securityContext.privileged=true; allowed: unset or false; fix: remove it'
+        ],
+    ),
+    "privileged init container": (
+        a_pod(
+            initContainers=[
+                {"name": "a", "volumeMounts": [MOUNT]},
+                {"name": "b", "volumeMounts": [MOUNT], "securityContext": {"privileged": True}},
+            ]
+        ),
+        [
+            'P-01 privileged: init container "b" sets spec.initContainers[1].securityContext.privileged=true; allowed: unset or false; fix: remove it'
+        ],
+    ),
+    "privileged ephemeral container": (
+        a_pod(ephemeralContainers=[{"name": "debug", "securityContext": {"privileged": True}}]),
+        [
+            'P-01 privileged: ephemeral container "debug" sets spec.ephemeralContainers[0].securityContext.privileged=true; allowed: unset or false; fix: remove it'
+        ],
+    ),
+    "host namespaces": (
+        a_pod(hostNetwork=True, hostPID=True, hostIPC=True),
+        [
+            f"P-02 host namespaces: pod sets spec.{field}=true; allowed: unset or false; fix: remove it"
+            for field in ("hostNetwork", "hostPID", "hostIPC")
+        ],
+    ),
+    "hostPath, mounted or not": (
+        a_pod(volumes=[{"name": "node", "hostPath": {"path": "/var/run"}}]),
+        [
+            'P-03 hostPath: volume "node" sets spec.volumes[1].hostPath.path="/var/run"; allowed: unset; fix: use an emptyDir, a PersistentVolumeClaim or a projected volume'
+        ],
+    ),
+    "covered by no policy": (
+        a_pod(labels={"app": "nobody", "a": "b"}, serviceAccountName="default"),
+        [
+            "C-01 covered by no policy: pod sets metadata.labels={a=b,app=nobody}; allowed: labels that exactly one ServiceSecurityPolicy of the namespace selects; fix: give the pod the labels of its policy, or write a ServiceSecurityPolicy that selects it"
+        ],
+    ),
+    "covered by several": (
+        a_pod(labels={"app": "web", "track": "canary"}, serviceAccountName="web"),
+        [
+            "C-04 covered by several: pod sets metadata.labels={app=web,track=canary}; allowed: labels that only one of these policies selects: web, web-canary; fix: narrow the policies' selectors so that one is left"
+        ],
+    ),
+    "another account than the policy's": (
+        a_pod(serviceAccountName="default"),
+        [
+            'C-06 ServiceAccount: pod sets spec.serviceAccountName="default"; allowed: "orders" (policy orders); fix: set serviceAccountName and labels of the same policy'
+        ],
+    ),
+    "a policy's account without its labels": (
+        a_pod(labels={"team": "a"}, serviceAccountName="web"),
+        [
+            'C-06 ServiceAccount: pod sets spec.serviceAccountName="web"; allowed: "team" (policy team); fix: set serviceAccountName and labels of the same policy'
+        ],
+    ),
+    "annotation missing": (
+        a_pod(annotations={"vault.hashicorp.com/agent-inject": "true"}),
+        [
+            'J-01 injected annotations: pod lacks metadata.annotations["vault.hashicorp.com/role"]; allowed: "orders"; fix: leave it unset: bartizan writes it when the pod is created'
+        ],
+    ),
+    "annotation of another role": (
+        a_pod(annotations={"vault.hashicorp.com/agent-inject": "true", "vault.hashicorp.com/role": "admin"}),
+        [
+            'J-01 injected annotations: pod sets metadata.annotations["vault.hashicorp.com/role"]="admin"; allowed: "orders"; fix: leave it unset: bartizan writes it when the pod is created'
+        ],
+    ),
+    "another Secret under the reserved name": (
+        {
+            **a_pod(),
+            "spec": {**a_pod()["spec"], "volumes": [{"name": "bartizan-identity", "secret": {"secretName": "other"}}]},
+        },
+        [
+            'J-02 workload identity: pod lacks spec.volumes[name=bartizan-identity].secret.secretName; allowed: "orders-tls"; fix: leave volume and mounts named bartizan-identity out: bartizan adds them when the pod is created'
+        ],
+    ),
+    "a container without the mount": (
+        a_pod(container={"volumeMounts": [{**MOUNT, "readOnly": False}]}),
+        [
+            'J-02 workload identity: container "app" lacks spec.containers[0].volumeMounts[name=bartizan-identity]; allowed: a read-only mount at /var/run/secrets/bartizan.dev/tls; fix: leave volume and mounts named bartizan-identity out: bartizan adds them when the pod is created'
+        ],
+    ),
+}
+ALLOWED = {
+    "a complete pod": a_pod(),
+    "privileged: false": a_pod(container={"securityContext": {"privileged": False}}),
+    "hostNetwork: false": a_pod(hostNetwork=False),
+    "an ephemeral container without identity": a_pod(ephemeralContainers=[{"name": "debug"}]),
+    "a policy by expression": a_pod(labels={"team": "b"}, serviceAccountName="team"),
+    "a policy without identity and secrets": a_pod(
+        labels={"app": "web"}, serviceAccountName="web", annotations={}, volumes=()
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_violation_is_told_with_place_value_and_fix(case):
+    """The gate refuses the pod with exactly these sentences."""
+    pod, expected = REFUSED[case]
+    assert said(pod) == expected
+
+
+@pytest.mark.parametrize("case", ALLOWED)
+def test_a_compliant_pod_passes(case):
+    """The gate has nothing to say."""
+    assert said(ALLOWED[case]) == []
+
+
+def test_every_check_is_refused_somewhere():
+    """No check of the registry is without a case above."""
+    told = {sentence.split(" ", 1)[0] for _, sentences in REFUSED.values() for sentence in sentences}
+    assert told == {check.info.id for check in ALL}
+
+
+WORKLOADS = {
+    "Deployment": (lambda template: {"kind": "Deployment", "spec": {"template": template}}, "spec.template."),
+    "ReplicationController": (
+        lambda template: {"kind": "ReplicationController", "spec": {"template": template}},
+        "spec.template.",
+    ),
+    "CronJob": (
+        lambda template: {"kind": "CronJob", "spec": {"jobTemplate": {"spec": {"template": template}}}},
+        "spec.jobTemplate.spec.template.",
+    ),
+    "PodTemplate": (lambda template: {"kind": "PodTemplate", "template": template}, "template."),
+}
+
+
+@pytest.mark.parametrize("kind", WORKLOADS)
+def test_a_template_is_judged_at_its_own_path(kind):
+    """A template is refused for the floor only; what it lacks in coverage is told as a warning, injection is not asked for."""
+    wrap, at = WORKLOADS[kind]
+    workload = wrap({"spec": {"hostPID": True, "containers": [{"name": "app"}]}})
+    floor = f"P-02 host namespaces: pod sets {at}spec.hostPID=true; allowed: unset or false; fix: remove it"
+    uncovered = f"C-01 covered by no policy: pod sets {at}metadata.labels={{}}; allowed: labels that exactly one ServiceSecurityPolicy of the namespace selects; fix: give the pod the labels of its policy, or write a ServiceSecurityPolicy that selects it"
+    refused, told = (ask(workload, INDEX, operation="CREATE") for ask in (judge, review))
+    assert refusal(workload, INDEX, refused) == f"bartizan: {kind} refused: {floor}"
+    assert (
+        warning(workload, INDEX, told)
+        == f"bartizan: {kind} pods would be refused (no policy covers it): {floor}; {uncovered}"
+    )
