@@ -126,10 +126,12 @@ class Certificates:
         return _kept(policy, verdict, (apply,), request.profile, now)
 
 
-def unreachable(namespace: str) -> CertificateOutcome:
-    """Return the outcome while the Secrets of a namespace can't be read yet."""
+def unreachable(namespace: str, *, settled: bool) -> CertificateOutcome:
+    """Return the outcome while the Secrets of a namespace can't be read; `settled` once that is no passing state."""
     message = f"waiting for access to the Secrets of namespace {namespace}, which a RoleBinding there grants"
-    return _waiting(Reason.PENDING, message, look_after=None)
+    return CertificateOutcome(
+        observation=observed_as("False", Reason.PENDING, message), look_after=SOON, settled=settled
+    )
 
 
 def _kept(

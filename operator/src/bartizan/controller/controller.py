@@ -17,7 +17,7 @@ from bartizan.controller.authorities import Authorities, Release
 from bartizan.controller.certificates import Certificates
 from bartizan.controller.errors import NotLeaderError
 from bartizan.controller.intake import Intake
-from bartizan.controller.keys import Key, Subject, policy_key
+from bartizan.controller.keys import Key, Subject, first_things_first, policy_key
 from bartizan.controller.meter import Meter, NoMeter
 from bartizan.controller.queue import WorkQueue
 from bartizan.controller.reconcile import Reconciler, RefusedError
@@ -153,7 +153,7 @@ class Controller:
         _log.info("leading: writing begins")
         self._meter.leads(leader=True)
         self.queue.clear()
-        for key in sorted(self.world.all_keys(), key=_first_things_first):
+        for key in sorted(self.world.all_keys(), key=first_things_first):
             self.queue.add(key)
         self._work = asyncio.create_task(self._serve())
 
@@ -223,9 +223,3 @@ class Controller:
         for key in self.world.snapshot().policies:
             if key[0] == namespace:
                 self.queue.add(policy_key(key))
-
-
-def _first_things_first(key: Key) -> tuple[int, Key]:
-    """Trust domains before policies, which need their authorities; namespaces before policies, which need their access."""
-    order = (Subject.TRUST_DOMAIN, Subject.SERVING, Subject.NAMESPACE, Subject.POLICY)
-    return (order.index(key.subject), key)

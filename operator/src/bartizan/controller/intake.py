@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from bartizan.api.kinds import Kind
 from bartizan.api.names import KubeObject
-from bartizan.controller.keys import Key
+from bartizan.controller.keys import Key, first_things_first
 from bartizan.controller.world import World
 from bartizan.core.model import ObjectRef
 from bartizan.kube.api import Listing
@@ -59,7 +59,7 @@ class Intake:
 
     def changed(self, ref: ObjectRef) -> None:
         """The object at `ref` came, changed or went, and the store knows: for sources that write to the store themselves."""
-        for key in self._world.changed(ref):
+        for key in sorted(self._world.changed(ref), key=first_things_first):
             self._enqueue(key)
 
 

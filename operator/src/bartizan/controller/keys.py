@@ -46,3 +46,9 @@ def trust_domain_key(name: str) -> Key:
 
 SERVING_KEY = Key(Subject.SERVING, "", "webhook")
 """The webhook's serving certificate, of which there is one."""
+
+
+def first_things_first(key: Key) -> tuple[int, Key]:
+    """Sort trust domains before policies, which need their authorities, and namespaces before policies, which need access."""
+    order = (Subject.TRUST_DOMAIN, Subject.SERVING, Subject.NAMESPACE, Subject.POLICY)
+    return (order.index(key.subject), key)

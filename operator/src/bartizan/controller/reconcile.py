@@ -36,6 +36,8 @@ from bartizan.kube.clock import Clock
 from bartizan.kube.errors import ConflictError, ForbiddenError, InvalidError, KubeError, NotFoundError
 
 _log: Final = structlog.get_logger("bartizan.reconcile")
+_PATIENCE: Final = timedelta(seconds=10)
+"""How long access to a namespace's Secrets may take before it is a condition: a RoleBinding needs under a second to count."""
 _TERMINATING: Final = "NamespaceTerminating"
 
 
@@ -74,6 +76,7 @@ class Reconciler:
         self._secrets_known = secrets_known
         self._clock = clock
         self._meter = meter
+        self._waiting_since: dict[str, datetime] = {}
 
     async def reconcile(self, key: Key) -> timedelta | None:
         """Look at `key` and do what is to be done; return when to look again if nothing happens before.
@@ -127,7 +130,9 @@ class Reconciler:
 
     async def _certificate(self, policy: PolicyView, snapshot: Snapshot, now: datetime) -> CertificateOutcome:
         if not self._secrets_known(policy.namespace):
-            return unreachable(policy.namespace)
+            since = self._waiting_since.setdefault(policy.namespace, now)
+            return unreachable(policy.namespace, settled=now - since >= _PATIENCE)
+        self._waiting_since.pop(policy.namespace, None)
         secret = await self._found(SECRET, policy.namespace, policy.spec.secret_name(policy.name))
         return self._certificates.outcome(policy, secret, snapshot, now)
 

@@ -62,6 +62,8 @@ class CertificateOutcome:
     emitted: EmittedObject | None = None
     look_after: timedelta | None = None
     """When to decide again: the renewal."""
+    settled: bool = True
+    """False while the Secret can't be seen yet, as after a restart: what was said of it before is not taken back for that."""
 
 
 def plan_policy(
@@ -115,7 +117,9 @@ def _governed(
         consent(compiled.edges),
     )
     status = _status(mode, compiled, certificate, emits_network=enforced and not conflict)
-    plan = _spoken(policy, observed, status, (ready(others, compiled.edges), *others), now=now)
+    plan = Plan()
+    if certificate.settled:
+        plan = _spoken(policy, observed, status, (ready(others, compiled.edges), *others), now=now)
     waits = (
         certificate.look_after,
         LOOK_AGAIN if conflict else None,

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Gauge, Histogram, disable_created_metrics
 from prometheus_client import Counter as Count
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
@@ -26,6 +26,7 @@ class PrometheusMeter:
 
     def __init__(self) -> None:
         """Register every metric in a registry of its own."""
+        disable_created_metrics()
         self.registry = CollectorRegistry()
         made = self.registry
         self._reconciles = Count("bartizan_reconcile", "Keys looked at.", ["kind", "result"], registry=made)

@@ -1,0 +1,118 @@
+"""A controller over the API server in memory, with time that moves only when a test says so."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import pytest
+
+from bartizan.api.kinds import TRUST_DOMAIN
+from bartizan.api.names import KubeObject
+from bartizan.controller.authorities import Release
+from bartizan.controller.controller import Controller, Place
+from bartizan.controller.sources import ReflectorSource
+from bartizan.core.plan import Event
+from bartizan.testing import FakeClock, FakeKube, Write, a_namespace
+
+RELEASE = "bartizan-system"
+
+
+class Chosen:
+    """Leadership that a test gives and takes."""
+
+    def __init__(self) -> None:
+        self.is_leader = False
+        self._started: Callable[[], None] = lambda: None
+        self._stopped: Callable[[], None] = lambda: None
+
+    async def run(self, on_started: Callable[[], None], on_stopped: Callable[[], None]) -> None:
+        self._started, self._stopped = on_started, on_stopped
+        self.give()
+        await asyncio.get_running_loop().create_future()
+
+    def give(self) -> None:
+        self.is_leader = True
+        self._started()
+
+    def take(self) -> None:
+        self.is_leader = False
+        self._stopped()
+
+
+@dataclass
+class Recorded:
+    """Events that were told."""
+
+    events: list[Event] = field(default_factory=list)
+
+    async def record(self, event: Event) -> None:
+        self.events.append(event)
+
+
+@dataclass
+class Rig:
+    """A running controller and what it runs on."""
+
+    kube: FakeKube
+    clock: FakeClock
+    controller: Controller
+    leadership: Chosen
+    recorded: Recorded
+
+    async def settle(self, seconds: float = 3) -> None:
+        """Let time pass until what was started is done."""
+        for _ in range(int(seconds * 4)):
+            await self.clock.advance(timedelta(milliseconds=250))
+
+    def said(self) -> list[tuple[str, str, str, str]]:
+        """Return verb, kind, place and manager of the writes that changed something, and forget them."""
+        writes = [_short(write) for write in self.kube.writes]
+        self.kube.writes.clear()
+        return writes
+
+
+def _short(write: Write) -> tuple[str, str, str, str]:
+    place = "/".join(part for part in (write.ref.namespace, write.ref.name) if part)
+    return (write.verb, write.ref.kind, place, write.manager)
+
+
+def a_trust_domain(name: str = "default", domain: str = "test.example") -> KubeObject:
+    """Return the TrustDomain the chart makes."""
+    return {
+        "apiVersion": TRUST_DOMAIN.api_version,
+        "kind": TRUST_DOMAIN.kind,
+        "metadata": {"name": name, "generation": 1},
+        "spec": {"domain": domain},
+    }
+
+
+@asynccontextmanager
+async def a_rig(*items: KubeObject) -> AsyncIterator[Rig]:
+    """Run a controller over a cluster that holds the release's namespace, a TrustDomain and `items`."""
+    clock = FakeClock()
+    kube = FakeKube(a_namespace(RELEASE, None), a_trust_domain(), *items, clock=clock)
+    leadership, recorded = Chosen(), Recorded()
+    controller = Controller(
+        kube,
+        Place(release=Release(namespace=RELEASE), account="bartizan-controller"),
+        leadership=leadership,
+        recorder=recorded,
+        sources=lambda world, intake: (ReflectorSource(kube, world, intake, clock=clock),),
+        clock=clock,
+    )
+    running = asyncio.create_task(controller.run())
+    rig = Rig(kube, clock, controller, leadership, recorded)
+    try:
+        await rig.settle()
+        yield rig
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.fixture
+def rig():
+    """The factory of rigs."""
+    return a_rig
