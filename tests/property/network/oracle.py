@@ -12,18 +12,10 @@ from bartizan.core.reasons import Mode
 from property.network.worlds import DNS_ADDRESSES, METADATA, NODE, POD_RANGE, SERVICE_RANGE, World
 
 
-def may_pass(world: World, flow: Flow, *, cidr_matches_pods: bool) -> bool:
-    """Whether the policies' text lets the flow pass."""
-    if flow.source == flow.destination:
-        return True
-    return _may_send(world, flow, by_address=cidr_matches_pods) and _may_receive(
-        world, flow, by_address=cidr_matches_pods
-    )
-
-
-def _may_send(world: World, flow: Flow, *, by_address: bool) -> bool:
+def may_send(world: World, flow: Flow, *, by_address: bool) -> bool:
+    """Whether the policies' text lets the flow leave its source."""
     pod, other = flow.source, flow.destination
-    if not isinstance(pod, Endpoint) or world.modes.get(pod.namespace) is not Mode.ENFORCE:
+    if pod == other or not isinstance(pod, Endpoint) or world.modes.get(pod.namespace) is not Mode.ENFORCE:
         return True
     for (namespace, name), spec in world.policies.items():
         if namespace != pod.namespace or not _selected(spec["workload"]["selector"], pod.labels):
@@ -40,9 +32,10 @@ def _may_send(world: World, flow: Flow, *, by_address: bool) -> bool:
     return False
 
 
-def _may_receive(world: World, flow: Flow, *, by_address: bool) -> bool:
+def may_receive(world: World, flow: Flow, *, by_address: bool) -> bool:
+    """Whether the policies' text lets the flow into its destination."""
     pod, other = flow.destination, flow.source
-    if not isinstance(pod, Endpoint) or world.modes.get(pod.namespace) is not Mode.ENFORCE:
+    if pod == other or not isinstance(pod, Endpoint) or world.modes.get(pod.namespace) is not Mode.ENFORCE:
         return True
     for (namespace, name), spec in world.policies.items():
         if namespace != pod.namespace or not _selected(spec["workload"]["selector"], pod.labels):

@@ -172,7 +172,7 @@ def agreements(draw: st.DrawFn, policies: dict[tuple[str, str], dict[str, Any]])
     for consumer, provider in draw(st.lists(st.tuples(everyone, everyone), min_size=1, max_size=3)):
         there = policies[provider]["network"]
         there["ports"] = there["ports"] or list(PORT_POOL[:2])
-        names = st.lists(st.sampled_from([port["name"] for port in there["ports"]]), max_size=2, unique=True)
+        names = st.lists(st.sampled_from([*(port["name"] for port in there["ports"]), "z"]), max_size=2, unique=True)
         call = {"to": {"service": provider[1], "namespace": provider[0]}, "ports": [{"name": n} for n in draw(names)]}
         policies[consumer]["network"]["egress"].append(call)
         caller = {"service": consumer[1], "namespace": consumer[0]}
@@ -189,7 +189,7 @@ def worlds(draw: st.DrawFn) -> World:
     modes = {"shop": Mode.ENFORCE, "bank": bank, "tools": Mode.NOT_GOVERNED}
     labels = st.fixed_dictionaries({}, optional={"app": st.sampled_from(NAMES), "tier": st.sampled_from(["x", "y"])})
     drawn = draw(st.lists(st.tuples(st.sampled_from((*NAMESPACES, "tools")), labels), min_size=1, max_size=3))
-    drawn += [(namespace, {"app": name}) for namespace, name in keys]
+    drawn += [(namespace, {"app": name}) for namespace, name in (*keys, keys[0])]
     drawn.append(("kube-system", {"k8s-app": "kube-dns"}))
     policies = {key: draw(specs(key[1])) for key in keys}
     draw(agreements(policies))
