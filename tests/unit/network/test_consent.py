@@ -198,6 +198,13 @@ def test_a_partly_existing_list_of_ports_is_degraded():
     )
 
 
+def test_a_rule_the_provider_itself_cannot_stand_by_is_no_consent():
+    """An ingress rule that names a port its policy lacks is void, and void for the caller too."""
+    one, two = verdicts(orders(), payments("http", "admin"))
+    assert (one[0][0]["state"], one[1]) == ("PendingConsent", [])
+    assert (two[0][0]["state"], two[0][0]["reason"], two[1]) == ("Denied", "InvalidSpec", [])
+
+
 def test_a_peer_without_a_policy_is_waited_for():
     """A name that no policy bears opens nothing, in either direction."""
     lonely = a_policy("shop/orders", ports=[HTTP], ingress=[{"from": {"service": "web"}}], egress=[TO_PAYMENTS])
