@@ -44,6 +44,7 @@ SERVICE: Final = Kind("v1", "Service", "services")
 LEASE: Final = Kind("coordination.k8s.io/v1", "Lease", "leases")
 EVENT: Final = Kind("events.k8s.io/v1", "Event", "events")
 ROLE_BINDING: Final = Kind("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings")
+DEPLOYMENT: Final = Kind("apps/v1", "Deployment", "deployments")
 VALIDATING_POLICY: Final = Kind(
     "admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy", "validatingadmissionpolicies", namespaced=False
 )
@@ -78,6 +79,7 @@ ALL: Final = (
     LEASE,
     EVENT,
     ROLE_BINDING,
+    DEPLOYMENT,
     VALIDATING_POLICY,
     VALIDATING_BINDING,
     MUTATING_POLICY,

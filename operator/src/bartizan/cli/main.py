@@ -35,6 +35,7 @@ VERBS: Final[Mapping[str, Verb]] = {
     "run": Verb("bartizan.cli.run", "Run one of the operator's processes: controller or webhook."),
     "crd": Verb("bartizan.cli.crd", "Print or write the CustomResourceDefinitions and their reference."),
     "admission": Verb("bartizan.cli.admission", "Render the API server's own admission policies."),
+    "defaults": Verb("bartizan.cli.defaults", "Apply the chart's SecurityBaseline and TrustDomain."),
     "uninstall": Verb("bartizan.cli.uninstall", "Open what bartizan closed, before its chart is removed."),
     "version": Verb("bartizan.cli.version", "Print the version of bartizan and of its API."),
 }
