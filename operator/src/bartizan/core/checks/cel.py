@@ -19,8 +19,8 @@ NODES_GROUP: Final = "system:nodes"
 _KIND: Final = "object.kind"
 # A terminating object may lose finalizers and labels whatever it looks like. Its subresources stay judged.
 _EXEMPT: Final = (
-    f"'{NODES_GROUP}' in request.userInfo.groups || (request.operation == 'UPDATE' && request.subResource == ''"
-    " && has(object.metadata.deletionTimestamp))"
+    f"'{NODES_GROUP}' in request.userInfo.?groups.orValue([]) || (request.operation == 'UPDATE' && "
+    "request.?subResource.orValue('') == '' && has(object.metadata.deletionTimestamp))"
 )
 # Map literals must be of one type: dyn() makes the type of a constant as open as that of what is read.
 _FORM: Final = """o.kind == 'Pod' ? {'at': dyn(''), 'pod': o} :

@@ -42,7 +42,7 @@ def variables() -> list[KubeObject]:
         {"name": "covering", "expression": covering_cel("variables.labels")},
         {
             "name": "entry",
-            "expression": f"'{NODES_GROUP}' in request.userInfo.groups || variables.covering.size() != 1"
+            "expression": f"'{NODES_GROUP}' in request.userInfo.?groups.orValue([]) || variables.covering.size() != 1"
             " ? [] : variables.covering",
         },
         {"name": "mounted", "expression": "variables.entry.filter(e, has(e.identity))"},

@@ -1,0 +1,122 @@
+"""A control plane with bartizan's admission policies and namespaces in every mode; no bartizan process runs."""
+
+import pytest
+import yaml
+
+from bartizan.cli.admission import to_yaml
+from bartizan.core.checks.render import admission_objects
+from bartizan.core.checks.settings import AdmissionSettings
+from bartizan.core.index import compile_index
+from bartizan.testing.builders import a_policy_view
+from integration.admission.live import Api
+from waiting import eventually
+
+SETTINGS = AdmissionSettings(release_namespace="adm-system", controller_account="bartizan-controller")
+SECRET = {
+    "name": "db",
+    "vault": {"role": "orders", "path": "database/creds/orders"},
+    "file": {
+        "path": "db.json",
+        "mode": "0440",
+        "template": '{{ with secret "database/creds/orders" }}{{ .Data.username }}{{ end }}',
+    },
+    "containers": ["app"],
+}
+MODES = {
+    "adm-enforce": "enforce",
+    "adm-warn": "warn",
+    "adm-audit": "audit",
+    "adm-unindexed": "enforce",
+    "adm-plain": None,
+    "adm-system": "enforce",
+}
+ACCOUNTS = ("orders", "web", "team")
+
+
+def policies(namespace):
+    """The policies of a test namespace: one with secrets, two that overlap, one by expression."""
+
+    def canary(**more):
+        return {"workload": {"selector": {"matchLabels": {"app": "web", "track": "canary"}}, **more}}
+
+    team = {
+        "workload": {
+            "selector": {
+                "matchExpressions": [
+                    {"key": "team", "operator": "In", "values": ["a", "b"]},
+                    {"key": "old", "operator": "DoesNotExist"},
+                ]
+            }
+        }
+    }
+    return [
+        a_policy_view("orders", namespace, secrets={"items": [SECRET]}),
+        a_policy_view("web", namespace),
+        a_policy_view("web-canary", namespace, **canary(serviceAccountName="web")),
+        a_policy_view("team", namespace, **team),
+    ]
+
+
+@pytest.fixture(scope="session")
+def index():
+    """The spec of the index in every indexed namespace."""
+    return compile_index("adm-enforce", policies("adm-enforce"))["spec"]
+
+
+@pytest.fixture(scope="session")
+def api(cluster):
+    """The API server, with the gate closed."""
+    applied = to_yaml(admission_objects(SETTINGS))
+    namespaces = [_namespace(name, mode) for name, mode in MODES.items()]
+    accounts = [
+        {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": {"name": name, "namespace": namespace},
+            "automountServiceAccountToken": name != "team",
+        }
+        for namespace in MODES
+        for name in ACCOUNTS
+    ]
+    indices = [compile_index(name, policies(name)) for name in MODES if name != "adm-unindexed"]
+    cluster.kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all([*namespaces, *accounts, *indices]))
+    cluster.kubectl("apply", "--server-side", "-f", "-", stdin=applied)
+    connection = Api(cluster.kubeconfig)
+    _wait_until_closed(connection)
+    yield connection
+    connection.close()
+    cluster.kubectl("delete", "--wait=false", "-f", "-", stdin=applied)
+    cluster.kubectl("delete", "--wait=false", "namespace", *MODES)
+
+
+def _namespace(name, mode):
+    labels = {"bartizan.dev/enforcement": mode} if mode else {}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+
+
+def _wait_until_closed(connection):
+    """Policies take effect a moment after they are written, each by itself."""
+    bare = {
+        "kind": "Pod",
+        "apiVersion": "v1",
+        "metadata": {"name": "x"},
+        "spec": {"containers": [{"name": "a", "image": "x"}]},
+    }
+    orders = {
+        **bare,
+        "metadata": {"name": "x", "labels": {"app": "orders"}},
+        "spec": {**bare["spec"], "serviceAccountName": "orders"},
+    }
+    workload = {
+        "kind": "Deployment",
+        "apiVersion": "apps/v1",
+        "metadata": {"name": "x"},
+        "spec": {
+            "selector": {"matchLabels": {"a": "b"}},
+            "template": {"metadata": {"labels": {"a": "b"}}, "spec": {**bare["spec"], "hostPID": True}},
+        },
+    }
+    eventually(lambda: "C-01" in connection.create(bare, "adm-enforce").message)
+    eventually(lambda: connection.create(orders, "adm-enforce").code == 201)
+    eventually(lambda: "P-02" in connection.create(workload, "adm-enforce").message)
+    eventually(lambda: connection.create(bare, "adm-warn").warnings)
