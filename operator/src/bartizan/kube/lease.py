@@ -127,6 +127,8 @@ class Leadership:
         lease = await self._read()
         now = self._clock.monotonic()
         self._seen = self._seen.then(lease, now) if self._seen else Observation(lease=lease, since=now, first=True)
+        if lease and self._tried and lease.record == self._tried.record:
+            self._take_effect(lease)
         decision = decide(self._seen, identity=self._identity, now=now, duration=self._timing.duration, ours=self._ours)
         if not isinstance(decision, Renew):
             self._ours = None
