@@ -96,6 +96,14 @@ async def test_shared_field_outlives_one_of_its_owners(place):
     assert "labels" not in (await place.api.apply(bare, manager="two"))["metadata"]
 
 
+async def test_empty_map_is_nobodys_conflict(place):
+    """An applier that sends an empty map claims nothing that others have in it."""
+    await place.api.apply(place.an_object(SECRET, "s", data={"k": "QQ=="}), manager="one")
+    empty = place.an_object(SECRET, "s", data={})
+    assert (await place.api.apply(empty, manager="two"))["data"] == {"k": "QQ=="}
+    assert (await place.api.apply(empty, manager="one")).get("data") is None
+
+
 async def test_keys_of_a_secret_have_owners_of_their_own(place):
     """Two managers can each keep a key of one Secret."""
     await place.api.apply(place.an_object(SECRET, "s", data={"mine": "QQ=="}), manager="one")

@@ -19,6 +19,7 @@ from bartizan.testing.fields import (
     children,
     fields_of,
     from_fields_v1,
+    is_granular,
     spelled,
     to_fields_v1,
     value_at,
@@ -92,9 +93,9 @@ def _differs(kind: str, live: KubeObject, applied: KubeObject, path: Path) -> bo
     if path[-1].startswith("k:"):
         return False
     theirs, mine = value_at(kind, live, path), value_at(kind, applied, path)
-    return bool(theirs != mine) and not (
-        mine == {} and isinstance(theirs, dict) and children(kind, theirs, path) is not None
-    )
+    if mine == {} and is_granular(kind, path):
+        return theirs is not MISSING and not isinstance(theirs, dict)
+    return bool(theirs != mine)
 
 
 def apply_to(
