@@ -85,8 +85,8 @@ def api(cluster):
     _wait_until_closed(connection)
     yield connection
     connection.close()
-    cluster.kubectl("delete", "--wait=false", "-f", "-", stdin=applied)
-    cluster.kubectl("delete", "--wait=false", "namespace", *MODES)
+    cluster.kubectl("delete", "--ignore-not-found", "--wait=false", "-f", "-", stdin=applied)
+    cluster.kubectl("delete", "--ignore-not-found", "--wait=false", "namespace", *MODES)
 
 
 def _namespace(name, mode):

@@ -1,0 +1,128 @@
+"""Pods and workloads made by chance from a seed: mostly near the edge of what the checks look at."""
+
+import random
+
+ACCOUNTS = ("orders", "web", "team", "default")
+LABELS = (
+    {"app": "orders"},
+    {"app": "web"},
+    {"app": "web", "track": "canary"},
+    {"app": "web", "track": "stable"},
+    {"team": "a"},
+    {"team": "b", "old": "yes"},
+    {"team": "c"},
+    {"team": "a", "app": "orders"},
+    {"app": "nobody", "zone": "z", "tier": "t"},
+    {},
+)
+ANNOTATIONS = (
+    {},
+    {},
+    {"note": "x"},
+    {"vault.hashicorp.com/role": "orders"},
+    {"vault.hashicorp.com/role": "admin", "note": "long " * 40},
+    {"vault.hashicorp.com/agent-inject": "false", "vault.hashicorp.com/role": "ü" * 100},
+)
+KINDS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "CronJob", "ReplicationController", "PodTemplate")
+IDENTITY = {"name": "bartizan-identity", "mountPath": "/var/run/secrets/bartizan.dev/tls", "readOnly": True}
+
+
+def a_pod(chance: random.Random) -> dict:
+    """A pod that the API server takes as valid, good or bad."""
+    labels = chance.choice(LABELS)
+    fitting = "orders" if labels == {"app": "orders"} else labels.get("app", "team")
+    account = fitting if fitting in ACCOUNTS and chance.random() < 0.7 else chance.choice(ACCOUNTS)
+    volumes = _volumes(chance)
+    spec = {
+        "serviceAccountName": account,
+        "containers": [_container(chance, f"c{i}", volumes) for i in range(chance.randint(1, 3))],
+        **(
+            {"initContainers": [_container(chance, f"i{i}", volumes) for i in range(chance.randint(1, 2))]}
+            if chance.random() < 0.4
+            else {}
+        ),
+        **({"volumes": volumes} if volumes else {}),
+        **{field: True for field in ("hostNetwork", "hostPID", "hostIPC") if chance.random() < 0.1},
+    }
+    if spec.get("hostPID"):
+        spec.pop("shareProcessNamespace", None)
+    meta = {"name": "p", "labels": dict(labels), "annotations": dict(chance.choice(ANNOTATIONS))}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
+
+
+def with_debug(chance: random.Random, pod: dict) -> dict:
+    """The pod with an ephemeral container."""
+    debug = _container(chance, "debug", [])
+    return {**pod, "spec": {**pod["spec"], "ephemeralContainers": [debug]}}
+
+
+def a_workload(chance: random.Random, kind: str) -> dict:
+    """A workload of a kind with a template by chance."""
+    pod = a_pod(chance)
+    labels = pod["metadata"]["labels"] or {"any": "label"}
+    template = {"metadata": {"labels": labels, "annotations": pod["metadata"]["annotations"]}, "spec": pod["spec"]}
+    meta = {"name": "w"}
+    if kind == "PodTemplate":
+        return {"apiVersion": "v1", "kind": kind, "metadata": meta, "template": template}
+    if kind == "CronJob":
+        template["spec"]["restartPolicy"] = "Never"
+        return {
+            "apiVersion": "batch/v1",
+            "kind": kind,
+            "metadata": meta,
+            "spec": {"schedule": "0 3 * * *", "jobTemplate": {"spec": {"template": template}}},
+        }
+    if kind == "ReplicationController":
+        return {
+            "apiVersion": "v1",
+            "kind": kind,
+            "metadata": meta,
+            "spec": {"replicas": 0, "selector": labels, "template": template},
+        }
+    more = {"serviceName": "w"} if kind == "StatefulSet" else {}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": kind,
+        "metadata": meta,
+        "spec": {"selector": {"matchLabels": labels}, "template": template, **more},
+    }
+
+
+def _container(chance: random.Random, name: str, volumes: list) -> dict:
+    item = {"name": name, "image": "registry.example/app:1"}
+    roll = chance.random()
+    if roll < 0.15:
+        item["securityContext"] = {"privileged": True}
+    elif roll < 0.3:
+        item["securityContext"] = {"privileged": False, "runAsNonRoot": True}
+    elif roll < 0.35:
+        item["securityContext"] = {}
+    if volumes and chance.random() < 0.5:
+        item["volumeMounts"] = [{"name": volumes[0]["name"], "mountPath": "/mnt"}]
+    if any(volume["name"] == "bartizan-identity" for volume in volumes) and chance.random() < 0.5:
+        item["volumeMounts"] = [
+            chance.choice(
+                (
+                    IDENTITY,
+                    {**IDENTITY, "readOnly": False},
+                    {**IDENTITY, "subPath": "tls.crt"},
+                    {**IDENTITY, "mountPath": "/x"},
+                )
+            )
+        ]
+    return item
+
+
+def _volumes(chance: random.Random) -> list:
+    found = []
+    for i in range(chance.randint(0, 3)):
+        path = chance.choice(("/", "/var/run/docker.sock", "/" + "ä" * 120))
+        source = chance.choice(
+            ({"emptyDir": {}}, {"emptyDir": {}}, {"hostPath": {"path": path, "type": ""}}, {"configMap": {"name": "c"}})
+        )
+        found.append({"name": f"v{i}", **source})
+    if chance.random() < 0.15:
+        secret = chance.choice(("orders-tls", "web-tls"))
+        optional = chance.choice(({}, {"optional": True}, {"items": [{"key": "tls.crt", "path": "tls.crt"}]}))
+        found.append({"name": "bartizan-identity", "secret": {"secretName": secret, **optional}})
+    return found
