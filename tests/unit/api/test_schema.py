@@ -38,7 +38,7 @@ def test_only_words_of_structural_schemas(resource):
     words = {
         "type", "format", "enum", "pattern", "minimum", "maximum", "minLength", "maxLength", "maxItems", "maxProperties",
         "properties", "items", "additionalProperties", "required", "default", "description",
-        "x-kubernetes-validations", "x-kubernetes-list-type", "x-kubernetes-list-map-keys",
+        "x-kubernetes-validations", "x-kubernetes-list-type", "x-kubernetes-list-map-keys", "x-kubernetes-map-type",
     }  # fmt: skip
     assert [
         (path, extra)

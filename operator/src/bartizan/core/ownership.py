@@ -7,6 +7,7 @@ them proves that an object is ours.
 from typing import Final
 
 from bartizan.api.names import MANAGED_BY, MANAGED_BY_LABEL, KubeObject
+from bartizan.core.conditions import lean
 from bartizan.core.emit import same_intent
 from bartizan.core.model import ObjectRef
 from bartizan.core.plan import Apply, Delete, FieldManager
@@ -44,9 +45,22 @@ def upkeep(desired: KubeObject, observed: KubeObject | None, *, manager: FieldMa
     What exists is ours (the caller has checked) and taken back by force; what does not exist is made without force, so that an
     object somebody else made in the meantime is refused by the API server instead of overwritten.
     """
-    if observed is not None and same_intent(desired, observed):
+    if observed is not None and _as_meant(desired, observed):
         return ()
     return (Apply(item=desired, manager=manager, force=observed is not None),)
+
+
+def _as_meant(desired: KubeObject, observed: KubeObject) -> bool:
+    """Whether nothing has to be written.
+
+    Others may add labels and annotations, and entries to a Secret. Everything else must be exactly as meant: a requirement more
+    in a selector, or an entry more in the index, means something else.
+    """
+    loose = {"metadata", "data"}
+    return all(
+        same_intent(part, observed.get(name)) if name in loose else lean(part) == lean(observed.get(name) or {})
+        for name, part in desired.items()
+    )
 
 
 def removal(observed: KubeObject | None) -> tuple[Delete, ...]:

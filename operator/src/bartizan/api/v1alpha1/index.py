@@ -4,7 +4,7 @@ Its size is paid for on every pod that is created, so entries are lean: compiled
 empty is left out. Only the controller writes it (a guard in the API server sees to that).
 """
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from bartizan.api.v1alpha1.common import ApiModel, Requirement
 
@@ -28,6 +28,9 @@ class IndexEntry(ApiModel):
 
 class PolicyIndexSpec(ApiModel):
     """The policies of one namespace, found by one of their labels."""
+
+    # One writer, one value: an entry that somebody adds must not outlive the next apply as a field of its own.
+    model_config = ConfigDict(json_schema_extra={"x-kubernetes-map-type": "atomic"})
 
     buckets: dict[str, tuple[IndexEntry, ...]] = Field(default_factory=dict)
     """Entries by one `label=value` that their pods must carry."""
