@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from cryptography import x509
+
 from bartizan.core.pki.authority import UnreadableAuthority, authority_secret, read_authority
 from bartizan.core.pki.decide import Issue
 from bartizan.core.pki.examine import IssueReason
@@ -10,8 +12,6 @@ from bartizan.core.pki.pem import encoded, to_pem
 from bartizan.core.pki.profile import leaf_profile
 from bartizan.core.pki.rotation import plan_authorities
 from bartizan.signers.certificates import Validity, key_pem, leaf_builder, load_key, new_key, self_signed, signed
-from cryptography import x509
-
 from unit.pki.builders import BASELINE, HOUR, NOW, RELEASE, SIGNER, a_pki, a_policy_view, authority_secrets, with_data
 
 PKI = a_pki()

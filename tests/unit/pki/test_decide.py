@@ -232,8 +232,16 @@ def owned_by(kind, name, uid="other-uid"):
     return {**SECRET, "metadata": {**SECRET["metadata"], "ownerReferences": [{"kind": kind, "name": name, "uid": uid}]}}
 
 
+LABELS = {"app.kubernetes.io/managed-by": "bartizan", "bartizan.dev/policy": "web"}
+ORPHAN = {**SECRET, "metadata": {"name": "orders-tls", "namespace": "shop", "labels": LABELS}}
 BARE = {**SECRET, "metadata": {"name": "orders-tls", "namespace": "shop"}}
 REFUSALS = [
+    (
+        "another policy's, orphaned",
+        ORPHAN,
+        Reason.SECRET_NOT_OURS,
+        "Secret shop/orders-tls exists and was not made by bartizan; it is left alone: give another name in spec.mtls.secret.name, or delete that Secret",
+    ),
     (
         "made by a person",
         BARE,
