@@ -10,7 +10,7 @@ from bartizan.core.emit import same_intent
 from bartizan.core.pki.decide import Issue, Keep, Refuse
 from bartizan.core.pki.examine import IssueReason
 from bartizan.core.pki.leaf import renewal_time
-from bartizan.core.pki.secret import certificate_secret, read_certificate
+from bartizan.core.pki.secret import read_certificate
 from bartizan.core.reasons import Reason
 from unit.pki.builders import HOUR, NOW, SIGNER, a_pki, a_policy_view, with_data
 
@@ -301,19 +301,3 @@ def test_old_issuing_authority_is_accepted_until_it_ends():
     """A new issuing authority does not make the certificates of the last one wrong."""
     newer = SIGNER.make_issuing(PKI.domain, PKI.root, generation=2, now=NOW)
     assert isinstance(PKI.decide(SECRET, authorities=(PKI.issuing, newer)), Keep)
-
-
-def test_no_key_is_printed():
-    """Printing a decision or its input shows no private key."""
-    key = pem(SECRET, "tls.key")
-    answer = PKI.decide(SECRET)
-    issued = SIGNER.sign_leaf(PKI.profile, PKI.issuing, now=NOW)
-    texts = [repr(answer), repr(answer.leaf), repr(PKI.plan()), repr(PKI.issuing), repr(issued)]
-    assert not [text for text in texts if "PRIVATE KEY" in text or SECRET["data"]["tls.key"] in text or key in text]
-
-
-def test_hash_does_not_depend_on_the_key():
-    """The annotation that tells what was meant is the same whatever the key is."""
-    mine, other = (certificate_secret(PKI.policy, "chain", key, "bundle") for key in ("mine", "other"))
-    assert mine["metadata"] == other["metadata"]
-    assert mine["data"]["tls.key"] != other["data"]["tls.key"]
