@@ -1,0 +1,113 @@
+"""The work queue under any sequence of events: no key is lost, none is in flight twice."""
+
+import asyncio
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bartizan.controller.queue import FIRST_DELAY, LONGEST_DELAY, WorkQueue
+from bartizan.testing import FakeClock
+
+KEYS = st.sampled_from("abc")
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("add"), KEYS),
+        st.tuples(st.just("later"), KEYS),
+        st.tuples(st.just("retry"), KEYS),
+        st.tuples(st.just("forget"), KEYS),
+        st.tuples(st.just("finish"), KEYS),
+        st.tuples(st.just("wait"), st.just("")),
+    ),
+    max_size=40,
+)
+
+
+class Workers:
+    """Workers that finish a key when a test says so, and that count."""
+
+    def __init__(self) -> None:
+        self.gates: dict[str, asyncio.Event] = {}
+        self.looks: list[str] = []
+        self.most = 0
+
+    async def work(self, key: str) -> None:
+        """Hold `key` until it is let go."""
+        assert key not in self.gates, f"{key} is in flight twice"
+        self.looks.append(key)
+        self.gates[key] = asyncio.Event()
+        self.most = max(self.most, len(self.gates))
+        await self.gates[key].wait()
+        del self.gates[key]
+
+
+@given(steps=STEPS, workers=st.integers(1, 3))
+def test_no_key_is_lost_and_none_is_in_flight_twice(steps, workers):
+    """After every wish for a key there is a look at it that began later, whatever happened in between."""
+
+    async def play() -> None:
+        clock, crew = FakeClock(), Workers()
+        queue: WorkQueue[str] = WorkQueue(clock)
+        serving = asyncio.create_task(queue.serve(crew.work, workers=workers))
+        owed: dict[str, int] = {}
+        for step, key in steps:
+            if step in {"add", "later", "retry"}:
+                owed[key] = crew.looks.count(key) + 1
+            match step:
+                case "add":
+                    queue.add(key)
+                case "later":
+                    queue.add_after(key, timedelta(seconds=1))
+                case "retry":
+                    queue.retry(key)
+                case "forget":
+                    queue.forget(key)
+                case "finish" if key in crew.gates:
+                    crew.gates[key].set()
+                case _:
+                    await clock.advance(timedelta(milliseconds=100))
+        for _ in range(20):
+            await clock.advance(LONGEST_DELAY)
+            for gate in list(crew.gates.values()):
+                gate.set()
+        await clock.settle()
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+        assert crew.most <= workers
+        assert {key: crew.looks.count(key) >= count for key, count in owed.items()} == dict.fromkeys(owed, True)
+        assert (len(queue), queue.in_flight, queue.delayed) == (0, frozenset(), frozenset())
+
+    asyncio.run(play())
+
+
+@given(failures=st.integers(1, 200))
+def test_back_off_doubles_up_to_five_minutes_and_forget_ends_it(failures):
+    """The n-th retry waits 5 ms times 2 to the n-1, at most 5 minutes; after `forget` it is 5 ms again."""
+
+    async def play() -> None:
+        queue: WorkQueue[str] = WorkQueue(FakeClock())
+        waits = [queue.retry("a") for _ in range(failures)]
+        assert waits == [min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(n, 20)) for n in range(failures)]
+        queue.forget("a")
+        assert queue.retry("a") == FIRST_DELAY
+        queue.clear()
+        await asyncio.sleep(0)
+
+    asyncio.run(play())
+
+
+@given(delays=st.lists(st.integers(1, 50), min_size=1, max_size=6))
+def test_of_several_delays_the_earliest_holds(delays):
+    """A key put off several times is looked at once, at the earliest of the times."""
+
+    async def play() -> None:
+        clock = FakeClock()
+        queue: WorkQueue[str] = WorkQueue(clock)
+        for delay in delays:
+            queue.add_after("a", timedelta(seconds=delay))
+        await clock.advance(timedelta(seconds=min(delays) - 0.5))
+        assert len(queue) == 0
+        await clock.advance(timedelta(seconds=100))
+        assert len(queue) == 1
+
+    asyncio.run(play())

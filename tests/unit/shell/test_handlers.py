@@ -1,0 +1,58 @@
+"""Kopf as an event source: what it is told to do, and what it must never do."""
+
+import ast
+from pathlib import Path
+
+import kopf
+
+import bartizan
+from bartizan.controller.sources import OURS, WATCHED
+from bartizan.shell.handlers import operator_registry, operator_settings
+
+SOURCES = Path(bartizan.__file__).parent
+
+
+def test_every_kind_has_one_handler_that_only_looks():
+    """There are event handlers and a login, and none of the kinds that write to objects: no finalizer can ever be added."""
+    registry = operator_registry(lambda _, __: None, [kind for kind, _ in WATCHED])
+    watching = registry._watching.get_all_handlers()
+    assert [handler.id for handler in watching] == [f"see-{kind.plural}" for kind, _ in WATCHED]
+    assert registry._changing.get_all_handlers() == []
+    assert registry._spawning.get_all_handlers() == []
+    assert registry._indexing.get_all_handlers() == []
+    assert registry._webhooks.get_all_handlers() == []
+
+
+def test_events_are_handed_over_as_they_come():
+    """Type and object of an event reach the intake, also those of a listing, which have no type."""
+    seen = []
+    kinds = [kind for kind, _ in WATCHED]
+    registry = operator_registry(lambda kind, item: seen.append((kind, item["metadata"]["name"])), kinds)
+    for handler, kind in zip(registry._watching.get_all_handlers(), (None, "ADDED", "DELETED"), strict=False):
+        handler.fn(event={"type": kind, "object": {"metadata": {"name": "x"}}}, logger=None)
+    assert seen == [(None, "x"), ("ADDED", "x"), ("DELETED", "x")]
+
+
+def test_kopf_watches_and_nothing_else():
+    """No peering, no scanning, no events, both ends of a watch time-limited, our own objects by their label."""
+    settings = operator_settings(WATCHED)
+    assert isinstance(settings, kopf.OperatorSettings)
+    watching = settings.watching
+    assert (settings.peering.standalone, settings.scanning.disabled, settings.posting.enabled) == (True, True, False)
+    assert (watching.server_timeout, watching.client_timeout, watching.initial_streaming) == (300, 310, True)
+    assert sorted(set(watching.label_selectors.values())) == [OURS]
+
+
+def test_kopf_is_imported_in_one_short_file():
+    """The one file that imports kopf has at most 150 lines."""
+    importing = [
+        path.relative_to(SOURCES).as_posix()
+        for path in sorted(SOURCES.rglob("*.py"))
+        if any(
+            "kopf" in {alias.name.partition(".")[0] for alias in getattr(node, "names", [])}
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Import | ast.ImportFrom)
+        )
+    ]
+    assert importing == ["shell/handlers.py"]
+    assert len((SOURCES / "shell" / "handlers.py").read_text().splitlines()) <= 150
