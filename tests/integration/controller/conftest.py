@@ -40,6 +40,7 @@ class Process:
 
     @property
     def pid(self) -> int:
+        """Its number."""
         return self.running.pid
 
     def lines(self) -> list[dict[str, Any]]:
@@ -155,7 +156,7 @@ def controller(cluster, tmp_path):
 
 @pytest.fixture
 def until():
-    """`await until(look, within=seconds)`."""
+    """The function that waits for a state."""
     return eventually
 
 

@@ -14,6 +14,7 @@ import re
 import signal
 import ssl
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -124,8 +125,7 @@ async def a_proxy(kubeconfig, folder):
 def _text(section, name):
     if f"{name}-data" in section:
         return base64.b64decode(section[f"{name}-data"]).decode()
-    with open(section[name]) as file:
-        return file.read()
+    return Path(section[name]).read_text()
 
 
 class Round:
@@ -175,6 +175,7 @@ class Round:
 
 
 def place(item):
+    """Return namespace and name."""
     return f"{item['metadata'].get('namespace', '')}/{item['metadata']['name']}"
 
 

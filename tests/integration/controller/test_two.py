@@ -13,12 +13,14 @@ NS = "ctl-two"
 
 
 def free_port() -> int:
+    """Return a port that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
 def written(metrics):
+    """Return how many writes a replica counted."""
     return sum(value for name, value in metrics.items() if name.startswith("bartizan_writes_total"))
 
 

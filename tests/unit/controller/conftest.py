@@ -28,15 +28,18 @@ class Chosen:
         self._stopped: Callable[[], None] = lambda: None
 
     async def run(self, on_started: Callable[[], None], on_stopped: Callable[[], None]) -> None:
+        """Lead from the start, until a test takes it away."""
         self._started, self._stopped = on_started, on_stopped
         self.give()
         await asyncio.get_running_loop().create_future()
 
     def give(self) -> None:
+        """Let it lead."""
         self.is_leader = True
         self._started()
 
     def take(self) -> None:
+        """Let another one lead."""
         self.is_leader = False
         self._stopped()
 
@@ -48,6 +51,7 @@ class Recorded:
     events: list[Event] = field(default_factory=list)
 
     async def record(self, event: Event) -> None:
+        """Remember it."""
         self.events.append(event)
 
 

@@ -14,12 +14,14 @@ PORTS = {"ports": [{"name": "http", "port": 8080}]}
 
 
 def at(kind: Kind, name: str, namespace: str = "shop") -> ObjectRef:
+    """Return where an object is."""
     return ObjectRef(
         api_version=kind.api_version, kind=kind.kind, namespace=namespace if kind.namespaced else "", name=name
     )
 
 
 def conditions(cluster, name="orders", namespace="shop"):
+    """Return status and reason of a policy's conditions."""
     status = cluster.kube.peek(at(POLICY, name, namespace)).get("status", {})
     return {one["type"]: (one["status"], one["reason"]) for one in status.get("conditions", [])}
 

@@ -220,8 +220,7 @@ SAID = {
         (
             "False",
             Reason.FIELD_CONFLICT,
-            "NetworkEnforced: a NetworkPolicy ssp-orders exists that bartizan did not make; it is left alone: "
-            "rename or delete it",
+            "NetworkEnforced: a NetworkPolicy ssp-orders exists that bartizan did not make; it is left alone: rename or delete it",
         ),
     ),
     "not governed says how to govern": (
@@ -229,8 +228,7 @@ SAID = {
         (
             "False",
             Reason.NAMESPACE_NOT_GOVERNED,
-            "namespace shop is not governed, so nothing is enforced or issued for this policy; label it with "
-            "bartizan.dev/enforcement=enforce (or warn, or audit). System namespaces and bartizan's own are never governed.",
+            "namespace shop is not governed, so nothing is enforced or issued for this policy; label it with bartizan.dev/enforcement=enforce (or warn, or audit). System namespaces and bartizan's own are never governed.",
         ),
     ),
 }

@@ -106,6 +106,8 @@ def test_the_webhook_has_two_settings_of_its_own():
 def test_every_setting_is_in_the_reference():
     """docs/reference/settings.md has a row for each variable."""
     text = (ROOT / "docs" / "reference" / "settings.md").read_text()
-    names = {f"BARTIZAN_{field.name.upper()}" for field in dataclasses.fields(ControllerSettings)} - {"BARTIZAN_METRICS"}
+    names = {f"BARTIZAN_{field.name.upper()}" for field in dataclasses.fields(ControllerSettings)} - {
+        "BARTIZAN_METRICS"
+    }
     names |= {"BARTIZAN_METRICS_ADDRESS", "BARTIZAN_WEBHOOK_ADDRESS", "BARTIZAN_WEBHOOK_CERT_DIR"}
     assert sorted(name for name in names if f"`{name}`" not in text) == []

@@ -86,19 +86,24 @@ class Controller:
         self.world = World(release_namespace=place.release.namespace)
         self.queue: WorkQueue[Key] = WorkQueue(self._clock)
         intake = Intake(self.world, self._enqueue)
-        own = (
-            ReflectorSource(api, self.world, intake, kinds=((ROLE_BINDING, OURS),), clock=self._clock),
-            ReflectorSource(
-                api,
-                self.world,
-                intake,
-                kinds=((SECRET, OURS),),
-                namespace=place.release.namespace,
-                clock=self._clock,
-            ),
-        )
-        self._sources = (*sources(self.world, intake), *own)
+        self._sources = (*sources(self.world, intake), *self._own_sources(api, intake))
         self._secrets = CertificateSecrets(api, self.world, intake, on_synced=self._secrets_synced, clock=self._clock)
+        self._reconciler = self._reconciling(api, intake, recorder)
+        self._synced = False
+        self._work: asyncio.Task[None] | None = None
+        self._ended: set[asyncio.Task[None]] = set()
+        self._died: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def _own_sources(self, api: KubeApi, intake: Intake) -> tuple[ReflectorSource, ...]:
+        """Return the sources of what kopf is not asked for: access, and the authorities' Secrets."""
+        places = ((ROLE_BINDING, ""), (SECRET, self._place.release.namespace))
+        return tuple(
+            ReflectorSource(api, self.world, intake, kinds=((kind, OURS),), namespace=namespace, clock=self._clock)
+            for kind, namespace in places
+        )
+
+    def _reconciling(self, api: KubeApi, intake: Intake, recorder: Recorder) -> Reconciler:
+        leadership, release, signer = self._leadership, self._place.release, BuiltinSigner()
         writer = Writer(
             api,
             recorder=recorder,
@@ -106,22 +111,17 @@ class Controller:
             seen=intake.seen,
             meter=self._meter,
         )
-        signer = BuiltinSigner()
-        self._reconciler = Reconciler(
+        return Reconciler(
             world=self.world,
             api=api,
             writer=writer,
             certificates=Certificates(self.world, signer),
-            authorities=Authorities(api, writer, signer, place.release),
-            controller=ServiceAccountRef(namespace=place.release.namespace, name=place.account),
+            authorities=Authorities(api, writer, signer, release),
+            controller=ServiceAccountRef(namespace=release.namespace, name=self._place.account),
             secrets_known=self._secrets.known,
             clock=self._clock,
             meter=self._meter,
         )
-        self._synced = False
-        self._work: asyncio.Task[None] | None = None
-        self._ended: set[asyncio.Task[None]] = set()
-        self._died: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @property
     def synced(self) -> bool:

@@ -26,7 +26,7 @@ class PrometheusMeter:
 
     def __init__(self) -> None:
         """Register every metric in a registry of its own."""
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         made = self.registry
         self._reconciles = Count("bartizan_reconcile", "Keys looked at.", ["kind", "result"], registry=made)
