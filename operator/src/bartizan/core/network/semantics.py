@@ -112,13 +112,13 @@ def _ruling(
         return _FREE
     isolated = False
     for policy in policies:
-        if not _applies(policy, direction, subject):
+        if not applies(policy, direction, subject):
             continue
         isolated = True
         for index, rule in enumerate(policy["spec"].get(direction.lower()) or []):
             peers = rule.get("from" if direction == "Ingress" else "to") or []
             near = policy["metadata"]["namespace"]
-            reached = not peers or any(_is_peer(p, other, near, cidr_matches_pods=cidr_matches_pods) for p in peers)
+            reached = not peers or any(is_peer(p, other, near, cidr_matches_pods=cidr_matches_pods) for p in peers)
             if reached and _on_port(rule.get("ports") or [], flow):
                 return Ruling(
                     allowed=True, isolated=True, by=RuleRef(policy=_name(policy), direction=direction, index=index)
@@ -130,7 +130,7 @@ def _name(policy: KubeObject) -> str:
     return f"{policy['metadata']['namespace']}/{policy['metadata']['name']}"
 
 
-def _applies(policy: KubeObject, direction: Direction, subject: Endpoint) -> bool:
+def applies(policy: KubeObject, direction: Direction, subject: Endpoint) -> bool:
     """Whether the policy selects the pod for this direction. Without policyTypes: ingress, and egress if it has rules."""
     spec = policy["spec"]
     types = spec.get("policyTypes") or ["Ingress", *(["Egress"] if spec.get("egress") else [])]
@@ -141,7 +141,7 @@ def _applies(policy: KubeObject, direction: Direction, subject: Endpoint) -> boo
     )
 
 
-def _is_peer(
+def is_peer(
     peer: KubeObject, other: Endpoint | ExternalEndpoint, policy_namespace: str, *, cidr_matches_pods: bool
 ) -> bool:
     """Whether `other` is meant by one element of `from` or `to`."""
