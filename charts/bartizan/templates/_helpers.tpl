@@ -71,7 +71,7 @@ topologySpreadConstraints:
 {{- end }}
 {{- end }}
 
-{{- /* What every process is told: where it runs, as whom, and where it serves numbers. {root, logLevel} */ -}}
+{{- /* What every process is told: where it runs, as whom, and where it serves numbers. {logLevel} */ -}}
 {{- define "bartizan.env" -}}
 - name: BARTIZAN_NAMESPACE
   valueFrom:
@@ -114,7 +114,10 @@ containers:
   imagePullPolicy: {{ .root.Values.image.pullPolicy }}
   args: {{ .args | toJson }}
   env:
-  {{- include "bartizan.env" (dict "root" .root "logLevel" "info") | nindent 2 }}
+  - name: BARTIZAN_NAMESPACE
+    valueFrom:
+      fieldRef:
+        fieldPath: metadata.namespace
   securityContext:
     {{- include "bartizan.securityContext" .root | nindent 4 }}
   resources:
@@ -123,7 +126,7 @@ containers:
 {{- end }}
 
 {{- define "bartizan.pullSecrets" -}}
-{{- with .Values.imagePullSecrets }}
+{{- with .Values.imagePullSecrets -}}
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}

@@ -1,4 +1,4 @@
-"""`bartizan defaults`: applies the objects `default` of the chart, because Helm can't make a definition and its objects in one go.
+"""`bartizan defaults`: applies the objects `default` of the chart, as Helm can't make a definition and its objects in one go.
 
 Server-side apply under a field manager of its own: an upgrade changes what the values changed, and nothing is ever deleted and
 made anew, which would take a TrustDomain's authorities with it.
