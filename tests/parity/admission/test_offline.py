@@ -38,7 +38,7 @@ def expected(say, item, violations):
 
 def test_new_pods(rendered):
     """The gate answers every new pod as Python foresees; every check is met many times, and many pods pass."""
-    chance, met = random.Random(1), Counter()
+    chance, met = random.Random(1), Counter()  # noqa: S311 -- repeatable, not secret
     for number in range(PODS):
         pod = a_pod(chance)
         violations = judge(pod, INDEX, operation="CREATE")
@@ -49,7 +49,7 @@ def test_new_pods(rendered):
 
 def test_updates_of_pods(rendered):
     """The ratchet agrees, with ephemeral containers, terminating pods and kubelets among the requests."""
-    chance, met = random.Random(2), Counter()
+    chance, met = random.Random(2), Counter()  # noqa: S311 -- repeatable, not secret
     for number in range(UPDATES):
         old, new = a_pod(chance), a_pod(chance)
         if chance.random() < 0.5:
@@ -71,7 +71,7 @@ def test_updates_of_pods(rendered):
 @pytest.mark.parametrize("kind", KINDS)
 def test_workloads(rendered, kind):
     """Templates are refused and warned about alike, on creation and on update."""
-    chance, met = random.Random(kind), Counter()
+    chance, met = random.Random(kind), Counter()  # noqa: S311 -- repeatable, not secret
     for number in range(WORKLOADS // len(KINDS)):
         old, new = a_workload(chance, kind), a_workload(chance, kind)
         more = chance.choice(
