@@ -28,6 +28,7 @@ EDITS = {
         {"spec": {"buckets": {"app=evil": [{"name": "evil", "account": "evil"}]}}},
     ),
     "a Secret with another key": (SECRET, "web-tls", {"type": "kubernetes.io/tls", "data": {"tls.key": "YQ=="}}),
+    "a Secret with an entry more": (SECRET, "web-tls", {"type": "kubernetes.io/tls", "data": {"evil": "YQ=="}}),
     "a RoleBinding with another subject": (
         ROLE_BINDING,
         "bartizan-certificates",

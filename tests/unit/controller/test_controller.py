@@ -6,8 +6,10 @@ import pytest
 
 from bartizan.api.kinds import NAMESPACE, NETWORK_POLICY, POLICY, POLICY_INDEX, ROLE_BINDING, SECRET, TRUST_DOMAIN, Kind
 from bartizan.core.model import ObjectRef
+from bartizan.core.pki.authority import authority_secret
 from bartizan.kube.errors import ForbiddenError, InvalidError
-from bartizan.testing import a_namespace, a_policy, a_service
+from bartizan.signers.builtin import BuiltinSigner
+from bartizan.testing import FakeClock, a_namespace, a_policy, a_service, a_trust_domain_view
 
 RELEASE = "bartizan-system"
 PORTS = {"ports": [{"name": "http", "port": 8080}]}
@@ -105,6 +107,7 @@ EDITS = [
     pytest.param(ROLE_BINDING, "bartizan-certificates", {"subjects": []}, id="access taken away"),
     pytest.param(SECRET, "orders-tls", {"data": {}}, id="emptied Secret"),
     pytest.param(POLICY_INDEX, "index", {"spec": {}}, id="emptied index"),
+    pytest.param(SECRET, "orders-tls", {"data": {"evil": "YQ=="}}, id="a Secret replaced by another entry"),
 ]
 
 
@@ -123,6 +126,16 @@ async def test_an_edited_object_is_put_right(rig, kind, name, edit):
 
 def _lean(value):
     return {key: part for key, part in value.items() if part != []} if isinstance(value, dict) else value
+
+
+@pytest.mark.parametrize("value", ["YQ==", ""], ids=["an entry", "an empty entry"])
+async def test_an_entry_added_to_a_secret_goes(rig, value):
+    """A Secret holds what bartizan meant and nothing else, and the certificate is not issued anew for that."""
+    async with rig(a_namespace(), a_policy()) as cluster:
+        meant = cluster.kube.peek(at(SECRET, "orders-tls"))
+        cluster.kube.put({**meant, "data": {**meant["data"], "evil": value}}, manager="kubectl-edit")
+        await cluster.settle()
+        assert cluster.kube.peek(at(SECRET, "orders-tls"))["data"] == meant["data"]
 
 
 async def test_a_removed_label_does_not_hide_an_object(rig):
@@ -321,6 +334,31 @@ async def test_access_that_never_comes_is_a_condition(rig):
         assert cluster.kube.peek(at(NETWORK_POLICY, "bartizan-baseline")) is not None
         await cluster.settle(10)
         assert conditions(cluster)["CertificateReady"] == ("False", "Pending")
+
+
+async def test_the_webhook_gets_its_certificate_from_the_charts_authority(rig):
+    """With the chart's authority in place the serving Secret is issued, once, and made again when it is deleted."""
+    authority = a_serving_authority()
+    serving = at(SECRET, "bartizan-webhook-tls", RELEASE)
+    async with rig(authority) as cluster:
+        await cluster.settle()
+        first = cluster.kube.peek(serving)
+        assert (first["type"], sorted(first["data"])) == ("kubernetes.io/tls", ["ca.crt", "tls.crt", "tls.key"])
+        cluster.said()
+        await cluster.settle()
+        assert cluster.said() == []
+        cluster.kube.remove(serving)
+        await cluster.settle()
+        assert cluster.said() == [("apply", "Secret", f"{RELEASE}/bartizan-webhook-tls", "bartizan/serving")]
+
+
+def a_serving_authority():
+    """Return the Secret that the chart makes for the webhook, valid when the fake clock begins."""
+    view = a_trust_domain_view("webhook")
+    made = BuiltinSigner().make_root(view, generation=1, now=FakeClock().now())
+    item = authority_secret(made, namespace=RELEASE)
+    meta = {"name": "bartizan-webhook-ca", "namespace": RELEASE}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "data": item["data"]}
 
 
 def test_namespaces_are_cluster_scoped():

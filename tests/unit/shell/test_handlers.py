@@ -1,13 +1,18 @@
 """Kopf as an event source: what it is told to do, and what it must never do."""
 
 import ast
+import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 import kopf
 
 import bartizan
+from bartizan.controller.intake import Intake
 from bartizan.controller.sources import OURS, WATCHED
-from bartizan.shell.handlers import operator_registry, operator_settings
+from bartizan.controller.world import World
+from bartizan.shell.handlers import KopfSource, operator_registry, operator_settings
+from bartizan.testing import FakeClock
 
 SOURCES = Path(bartizan.__file__).parent
 
@@ -56,3 +61,42 @@ def test_kopf_is_imported_in_one_short_file():
     ]
     assert importing == ["shell/handlers.py"]
     assert len((SOURCES / "shell" / "handlers.py").read_text().splitlines()) <= 150
+
+
+class Listed:
+    """A source that has listed everything."""
+
+    async def run(self):
+        """Have nothing to bring."""
+
+    async def wait_synced(self):
+        """Be synced."""
+
+
+async def until(happened):
+    """Wait for what another thread does."""
+    async with asyncio.timeout(5):
+        while not happened():  # noqa: ASYNC110 -- the other side is a thread without a loop
+            await asyncio.sleep(0.01)
+
+
+async def test_kopf_that_ends_by_itself_is_begun_again():
+    """When kopf gives up, it is begun again after five seconds; when the source is cancelled, kopf is told to stop."""
+    lives, stops = [], []
+
+    def life(*, stop_flag, **_):
+        lives.append(len(lives))
+        if len(lives) == 1:
+            raise RuntimeError("the API server is away")
+        stops.append(stop_flag.wait(5))
+
+    clock = FakeClock()
+    source = KopfSource(Intake(World(release_namespace="s"), lambda _: None), after=Listed(), clock=clock, run=life)
+    running = asyncio.create_task(source.run())
+    await until(lambda: clock._sleepers)
+    await clock.advance(timedelta(seconds=5))
+    await until(lambda: len(lives) == 2)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await until(lambda: stops)
+    assert (lives, stops) == ([0, 1], [True])

@@ -10,12 +10,13 @@ from typing import Final
 
 from bartizan.api.kinds import SECRET, TRUST_DOMAIN
 from bartizan.api.names import KubeObject
+from bartizan.controller.errors import UnstableDecisionError
 from bartizan.controller.writer import Writer
 from bartizan.core.conditions import Observation, dumped, laid_over, lean, read_conditions
 from bartizan.core.model import ObjectRef, TrustDomainView
 from bartizan.core.ownership import upkeep
 from bartizan.core.pki.authority import Role, authority_secret, authority_selector
-from bartizan.core.pki.decide import Issue, Refuse
+from bartizan.core.pki.decide import Issue, Keep, Refuse
 from bartizan.core.pki.rotation import AuthorityPlan, NewAuthority, plan_authorities
 from bartizan.core.pki.serving import decide_serving, read_serving_authority, serving_secret
 from bartizan.core.pki.status import plan_trust_domain
@@ -88,6 +89,9 @@ class Authorities:
         if isinstance(decision, Issue):
             leaf = self._signer.sign_serving(names, authority, now=now)
             item = serving_secret(leaf.chain_pem, leaf.key_pem, authority, **place)
+            verdict = decide_serving(item, authority, dns_names=names, now=now, **place)
+            if not isinstance(verdict, Keep):
+                raise UnstableDecisionError(f"the serving certificate just issued would not be kept: {verdict.message}")
             return Plan(
                 applies=(Apply(item=item, manager="bartizan/serving", force=decision.force),), requeue_after=LOOK_AGAIN
             )

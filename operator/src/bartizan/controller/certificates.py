@@ -14,7 +14,7 @@ from bartizan.controller.errors import UnstableDecisionError
 from bartizan.controller.world import World
 from bartizan.core.model import PolicyView, Snapshot, TrustDomainView
 from bartizan.core.observations import certificate as observed_as
-from bartizan.core.ownership import upkeep
+from bartizan.core.ownership import upkeep, without_intruders
 from bartizan.core.pki.authority import authority_label
 from bartizan.core.pki.decide import CertificateInput, Issue, Keep, Refuse, decide
 from bartizan.core.pki.profile import LeafProfile, leaf_profile
@@ -75,7 +75,10 @@ class Certificates:
             wait = SOON if decision.reason is Reason.PENDING else LOOK_AGAIN
             return _waiting(decision.reason, decision.message, look_after=wait)
         if isinstance(decision, Keep):
-            applies = upkeep(decision.desired, secret, manager="bartizan/certificates")
+            observed = secret or {}
+            applies = without_intruders(decision.desired, observed, manager="bartizan/certificates") or upkeep(
+                decision.desired, secret, manager="bartizan/certificates"
+            )
             return _kept(policy, decision, applies, profile, now)
         if authorities.signer is None:
             return _no_signer(domain, authorities)

@@ -15,7 +15,7 @@ import structlog
 from bartizan.api.kinds import ROLE_BINDING, SECRET
 from bartizan.controller.authorities import Authorities, Release
 from bartizan.controller.certificates import Certificates
-from bartizan.controller.errors import NotLeaderError
+from bartizan.controller.errors import ControllerError, NotLeaderError
 from bartizan.controller.intake import Intake
 from bartizan.controller.keys import Key, Subject, first_things_first, policy_key
 from bartizan.controller.meter import Meter, NoMeter
@@ -195,7 +195,7 @@ class Controller:
         except NotLeaderError:
             _log.info("left to the leader", key=str(key))
             return
-        except (RefusedError, KubeError, SignerError) as error:
+        except (RefusedError, ControllerError, KubeError, SignerError) as error:
             self._put_off(key, began, error=str(error))
             return
         except Exception:  # noqa: BLE001 -- a bug with one key must not stop the others

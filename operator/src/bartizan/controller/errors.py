@@ -20,7 +20,3 @@ class NotLeaderError(ControllerError):
 
 class UnstableDecisionError(ControllerError):
     """The decision about a certificate does not accept what was issued for it: going on would issue without end."""
-
-
-class SourceDiedError(ControllerError):
-    """A source of events ended although nobody stopped it."""

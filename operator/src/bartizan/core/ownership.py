@@ -50,11 +50,28 @@ def upkeep(desired: KubeObject, observed: KubeObject | None, *, manager: FieldMa
     return (Apply(item=desired, manager=manager, force=observed is not None),)
 
 
+def without_intruders(desired: KubeObject, observed: KubeObject, *, manager: FieldManager) -> tuple[Apply, ...]:
+    """Return the writes that leave a Secret with the entries that are `desired` and no others; nothing if there are none.
+
+    Server-side apply removes only what the applier owns. So an entry that somebody added is first taken over, which needs
+    another value than theirs (an equal one would be owned by both), and then dropped.
+    """
+    extra = {key: value for key, value in (observed.get("data") or {}).items() if key not in desired["data"]}
+    if not extra:
+        return ()
+    taken = {key: "" if value else "eA==" for key, value in extra.items()}
+    whole = {**desired, "data": {**desired["data"], **taken}}
+    return (
+        Apply(item=whole, manager=manager, force=True),
+        Apply(item=desired, manager=manager, force=True),
+    )
+
+
 def _as_meant(desired: KubeObject, observed: KubeObject) -> bool:
     """Whether nothing has to be written.
 
-    Others may add labels and annotations, and entries to a Secret. Everything else must be exactly as meant: a requirement more
-    in a selector, or an entry more in the index, means something else.
+    Others may add labels and annotations. Everything else must be exactly as meant: a requirement more in a selector, or an
+    entry more in the index, means something else. (Entries more in a Secret are the business of `without_intruders`.)
     """
     loose = {"metadata", "data"}
     return all(

@@ -6,23 +6,29 @@ indices, timers or daemons: docs/adr/0001 says why.
 """
 
 import asyncio
+import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import kopf
+import structlog
 
 from bartizan.api.kinds import Kind
 from bartizan.api.names import GROUP, KubeObject
-from bartizan.controller.errors import SourceDiedError
 from bartizan.controller.intake import Intake
 from bartizan.controller.sources import WATCHED, EventSource
+from bartizan.kube.clock import Clock
 
 Deliver = Callable[[str | None, KubeObject], None]
 """Takes a watch event: its type (None: the object was listed) and the object."""
 
+_log: Final = structlog.get_logger("bartizan.kopf")
+_PAUSE: Final = timedelta(seconds=5)
+"""How long kopf rests before it is begun again."""
 _STREAM_SECONDS: Final = 300
 """Both ends of a watch give it up after this long, so that one that died silently is not waited for."""
 _TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
@@ -65,59 +71,67 @@ def operator_settings(kinds: Iterable[tuple[Kind, str]]) -> kopf.OperatorSetting
 
 
 class KopfSource:
-    """Kopf in a thread, begun when `after` has listed everything: by then the kinds exist, which kopf looks up only once."""
+    """Kopf in a thread, begun when `after` has listed everything: by then the kinds exist, which kopf looks up only once.
 
-    def __init__(self, intake: Intake, *, after: EventSource, kinds: Iterable[tuple[Kind, str]] = WATCHED) -> None:
-        """Bring the events of `kinds` to `intake`."""
+    Kopf gives up when the API server is away for a minute or so. It is begun again then, and the resync bridges the gap.
+    """
+
+    def __init__(
+        self,
+        intake: Intake,
+        *,
+        after: EventSource,
+        kinds: Iterable[tuple[Kind, str]] = WATCHED,
+        clock: Clock,
+        run: Callable[..., None] = kopf.run,
+    ) -> None:
+        """Bring the events of `kinds` to `intake`; `run` is what the thread does."""
         self._intake = intake
         self._after = after
         self._kinds = tuple(kinds)
-        self._thread: threading.Thread | None = None
-        self._stop = threading.Event()
-
-    @property
-    def alive(self) -> bool:
-        """Whether kopf runs, or has not been begun yet."""
-        return self._thread is None or self._thread.is_alive()
+        self._clock = clock
+        self._run = run
 
     async def run(self) -> None:
-        """Watch until cancelled.
-
-        Raises:
-            SourceDiedError: kopf ended by itself.
-        """
+        """Watch until cancelled."""
         await self._after.wait_synced()
-        loop = asyncio.get_running_loop()
-        ended = loop.create_future()
-
-        def deliver(kind: str | None, item: KubeObject) -> None:
-            loop.call_soon_threadsafe(self._intake.gone if kind == "DELETED" else self._intake.seen, item)
-
-        def live() -> None:
-            failure: BaseException | None = None
-            try:
-                kopf.run(
-                    registry=operator_registry(deliver, [kind for kind, _ in self._kinds]),
-                    settings=operator_settings(self._kinds),
-                    clusterwide=True,
-                    stop_flag=self._stop,
-                )
-            except BaseException as error:  # noqa: BLE001 -- the thread's only way to tell why it ended
-                failure = error
-            if not self._stop.is_set():
-                loop.call_soon_threadsafe(ended.set_result, failure)
-
-        self._thread = threading.Thread(target=live, name="kopf", daemon=True)
-        self._thread.start()
-        try:
-            failure = await ended
-        finally:
-            self._stop.set()
-        raise SourceDiedError(f"kopf has ended by itself: {failure!r}") from failure
+        while True:
+            failure = await self._one_life()
+            _log.error("kopf has ended by itself", error=repr(failure), wait_seconds=_PAUSE.total_seconds())
+            await self._clock.sleep(_PAUSE)
 
     async def wait_synced(self) -> None:
         """Return once the listing that comes before kopf is done."""
         await self._after.wait_synced()
+
+    async def _one_life(self) -> BaseException | None:
+        """Run kopf in a thread until it ends by itself, and return why; stops it when cancelled."""
+        loop, stop = asyncio.get_running_loop(), threading.Event()
+        ended: asyncio.Future[BaseException | None] = loop.create_future()
+
+        def tell(callback: Callable[..., object], argument: object) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody wants to know any more
+                loop.call_soon_threadsafe(callback, argument)
+
+        def deliver(kind: str | None, item: KubeObject) -> None:
+            tell(self._intake.gone if kind == "DELETED" else self._intake.seen, item)
+
+        def live() -> None:
+            failure: BaseException | None = None
+            try:
+                registry = operator_registry(deliver, [kind for kind, _ in self._kinds])
+                settings = operator_settings(self._kinds)
+                # Without an identity kopf asks the system who its user is; in a container there is no such user.
+                self._run(registry=registry, settings=settings, clusterwide=True, stop_flag=stop, identity=GROUP)
+            except BaseException as error:  # noqa: BLE001 -- the thread's only way to tell why it ended
+                failure = error
+            tell(lambda found: None if ended.done() else ended.set_result(found), failure)
+
+        threading.Thread(target=live, name="kopf", daemon=True).start()
+        try:
+            return await ended
+        finally:
+            stop.set()
 
 
 def _login(settings: kopf.OperatorSettings, **_: Any) -> kopf.ConnectionInfo | None:

@@ -88,10 +88,8 @@ class PrometheusMeter:
             self._expiry.labels(*key).set(not_after.timestamp())
 
 
-async def serve_telemetry(
-    address: Address, registry: CollectorRegistry, *, ready: Callable[[], bool], alive: Callable[[], bool]
-) -> web.AppRunner:
-    """Serve /metrics, /healthz (the event loop answers and the sources live) and /readyz (everything is brought in).
+async def serve_telemetry(address: Address, registry: CollectorRegistry, *, ready: Callable[[], bool]) -> web.AppRunner:
+    """Serve /metrics, /healthz (the event loop answers) and /readyz (everything has been listed once).
 
     Return the runner, whose `cleanup()` ends it.
     """
@@ -100,7 +98,7 @@ async def serve_telemetry(
         return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def healthz(_: web.Request) -> web.Response:
-        return web.Response(text="ok\n") if alive() else web.Response(status=503, text="a source of events has died\n")
+        return web.Response(text="ok\n")
 
     async def readyz(_: web.Request) -> web.Response:
         return web.Response(text="ok\n") if ready() else web.Response(status=503, text="not synced yet\n")

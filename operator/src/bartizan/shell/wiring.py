@@ -63,12 +63,10 @@ async def _run(settings: ControllerSettings) -> None:
         loop.add_signal_handler(number, stop.set)
     api = await Client.connect(settings.kubeconfig)
     meter, clock = PrometheusMeter(), SystemClock()
-    kopf_sources: list[KopfSource] = []
 
     def sources(_: World, intake: Intake) -> Sequence[EventSource]:
         resync = Resync(api, intake, clock=clock)
-        kopf_sources.append(KopfSource(intake, after=resync))
-        return (resync, *kopf_sources)
+        return (resync, KopfSource(intake, after=resync, clock=clock))
 
     controller = Controller(
         api,
@@ -83,12 +81,7 @@ async def _run(settings: ControllerSettings) -> None:
         clock=clock,
         meter=meter,
     )
-    telemetry = await serve_telemetry(
-        settings.metrics,
-        meter.registry,
-        ready=lambda: controller.synced,
-        alive=lambda: all(source.alive for source in kopf_sources),
-    )
+    telemetry = await serve_telemetry(settings.metrics, meter.registry, ready=lambda: controller.synced)
     _log.info("started", version=__version__, namespace=settings.namespace, identity=settings.identity)
     try:
         await _until(stop, controller)
