@@ -125,6 +125,11 @@ containers:
     limits: {memory: 256Mi}
 {{- end }}
 
+{{- /* Labels of the DNS pods. Defaulted here: Helm would add a user's labels to a map in values.yaml instead of taking them. */ -}}
+{{- define "bartizan.dnsLabels" -}}
+{{ .Values.securityBaseline.network.dns.matchLabels | default (dict "k8s-app" "kube-dns") | toJson }}
+{{- end }}
+
 {{- define "bartizan.pullSecrets" -}}
 {{- with .Values.imagePullSecrets -}}
 imagePullSecrets:

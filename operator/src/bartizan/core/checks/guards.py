@@ -8,8 +8,8 @@ of the API server's own authorizer; the third is held to one exact shape, so tha
 from typing import Final
 
 from bartizan.api.kinds import VALIDATING_BINDING, VALIDATING_POLICY
-from bartizan.api.names import ENFORCEMENT_LABEL, GROUP, MANAGED_BY, MANAGED_BY_LABEL, KubeObject
-from bartizan.core.checks.settings import GOVERNED, LABEL_VALUES, AdmissionSettings
+from bartizan.api.names import ENFORCEMENT_LABEL, GROUP, KubeObject
+from bartizan.core.checks.settings import GOVERNED, LABEL_VALUES, LABELS, AdmissionSettings
 
 CERTIFICATES_ROLE: Final = "bartizan-certificates"
 """The ClusterRole, and the RoleBinding per namespace, by which the controller writes certificate Secrets."""
@@ -129,7 +129,7 @@ def _guard(
     validations: list[KubeObject],
     conditions: list[KubeObject],
 ) -> list[KubeObject]:
-    meta = {"name": f"bartizan-guard-{name}", "labels": {MANAGED_BY_LABEL: MANAGED_BY}}
+    meta = {"name": f"bartizan-guard-{name}", "labels": LABELS}
     spec: KubeObject = {
         "failurePolicy": "Fail",
         "matchConstraints": {"matchPolicy": "Equivalent", "resourceRules": [rule]},

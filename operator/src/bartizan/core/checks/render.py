@@ -16,11 +16,11 @@ from bartizan.api.kinds import (
     VALIDATING_POLICY,
     Kind,
 )
-from bartizan.api.names import ENFORCEMENT_LABEL, INDEX_NAME, MANAGED_BY, MANAGED_BY_LABEL, KubeObject
+from bartizan.api.names import ENFORCEMENT_LABEL, INDEX_NAME, KubeObject
 from bartizan.core.checks import cel, guards
 from bartizan.core.checks.check import Scope
 from bartizan.core.checks.message import REFUSED, WOULD_BE_REFUSED
-from bartizan.core.checks.settings import GOVERNED, AdmissionSettings
+from bartizan.core.checks.settings import GOVERNED, LABELS, AdmissionSettings
 from bartizan.core.injection import mutation
 
 GATE: Final = "bartizan-gate"
@@ -176,6 +176,6 @@ def _object(kind: Kind, name: str, spec: dict[str, Any]) -> KubeObject:
     return {
         "apiVersion": kind.api_version,
         "kind": kind.kind,
-        "metadata": {"name": name, "labels": {MANAGED_BY_LABEL: MANAGED_BY}},
+        "metadata": {"name": name, "labels": LABELS},
         "spec": spec,
     }

@@ -6,13 +6,16 @@ The chart's templates are the same objects rendered with placeholders that becom
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from bartizan.api.names import ENFORCEMENT_LABEL, SYSTEM_NAMESPACES, KubeObject
+from bartizan.api.names import ENFORCEMENT_LABEL, MANAGED_BY, MANAGED_BY_LABEL, SYSTEM_NAMESPACES, KubeObject
 
 Default = Literal["Off", "audit", "warn", "enforce"]
 OFF: Final = "off"
 """The label value that takes a namespace out where the default governs it."""
 GOVERNED: Final = ("audit", "enforce", "warn")
 LABEL_VALUES: Final = (*GOVERNED, OFF)
+
+LABELS: Final = {"app.kubernetes.io/name": "bartizan", MANAGED_BY_LABEL: MANAGED_BY}
+"""On every admission object: the first finds them all, and is what the chart's other objects bear too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
