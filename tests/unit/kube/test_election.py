@@ -57,6 +57,7 @@ class Wire:
         self.kube = kube
         self.cut = False
         self.hangs = False
+        self.answers_after = timedelta(0)
 
     async def _pass(self):
         if self.cut:
@@ -72,7 +73,9 @@ class Wire:
     async def apply(self, item, *, manager):
         """Apply, if the way is open."""
         await self._pass()
-        return await self.kube.apply(item, manager=manager)
+        done = await self.kube.apply(item, manager=manager)
+        await self.kube._clock.sleep(self.answers_after)
+        return done
 
 
 class Standing:
@@ -151,12 +154,14 @@ async def test_clean_shutdown_hands_over_within_a_retry(kube, clock):
 async def test_leader_without_an_api_server_stops_before_anybody_else_starts(kube, clock):
     """Cut off, a leader stops at the renew deadline; the other takes over only after the lease duration."""
     wire = Wire(kube)
-    one, two = Standing(wire, clock, "one"), Standing(kube, clock, "two")
-    await clock.advance(timedelta(seconds=5))
+    one = Standing(wire, clock, "one")
+    await clock.advance(timedelta(seconds=1))
+    two = Standing(kube, clock, "two")
+    await clock.advance(timedelta(seconds=4))
     wire.cut = True
     await clock.advance(timedelta(seconds=16))
     assert one.told == [("started", 0.0), ("stopped", 14.0)]
-    assert two.told == [("started", 20.0)]
+    assert two.told == [("started", 21.0)]
     await one.stop()
     await two.stop()
 
@@ -169,6 +174,38 @@ async def test_hanging_api_server_cannot_hold_a_leader(kube, clock):
     wire.hangs = True
     await clock.advance(timedelta(seconds=30))
     assert one.told == [("started", 0.0), ("stopped", 10.0)]
+    await one.stop()
+
+
+async def test_late_answer_prolongs_nothing(kube, clock):
+    """A renewal counts from before it was sent, because others may have seen it all the while its answer took."""
+    wire = Wire(kube)
+    one = Standing(wire, clock, "one")
+    await clock.advance(timedelta(seconds=1))
+    wire.answers_after = timedelta(seconds=7)
+    await clock.advance(timedelta(seconds=8.5))
+    wire.cut = True
+    await clock.advance(timedelta(seconds=30))
+    assert one.told == [("started", 0.0), ("stopped", 12.0)]
+    await one.stop()
+
+
+async def test_renewal_never_overwrites_a_successor(kube, clock):
+    """A leader that slept between reading and renewing is refused by the version, and does not lead again."""
+    wire = Wire(kube)
+    one = Standing(wire, clock, "one")
+    await clock.advance(timedelta(seconds=1))
+    lease = kube.peek(REF)
+    assert lease is not None
+    successor = {**lease["spec"], "holderIdentity": "two", "renewTime": "2026-01-01T00:00:01.000000Z"}
+    kube.fail_next(ConflictError("changed"), matching=lambda call: call.verb == "apply")
+    kube.put({**lease, "spec": successor})
+    await clock.advance(timedelta(seconds=2))
+    assert (one.told, one.leadership.holder) == ([("started", 0.0), ("stopped", 2.0)], "two")
+    stored = kube.peek(REF)
+    assert stored is not None
+    assert stored["spec"]["holderIdentity"] == "two"
+    assert kube.writes[-1].manager == "bartizan/lease-holder"
     await one.stop()
 
 

@@ -7,7 +7,7 @@ What it does not do: schemas, defaulting, admission, RBAC. The contract suite ru
 import asyncio
 import copy
 from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal, TypeAlias
@@ -62,8 +62,6 @@ class FakeKube:
         self._version = 0
         self._born = 0
         self._faults: list[_Fault] = []
-        self._breaks: dict[int, Exception | None] = {}
-        self._streams = 0
         for item in items:
             self.put(item)
 
@@ -121,14 +119,12 @@ class FakeKube:
 
     def break_watches(self, error: Exception | None = None) -> None:
         """End every open watch, with `error` if given, before it reads on."""
-        for stream in self._breaks:
-            self._breaks[stream] = error or _EndOfStream()
-        self._history.ring()
+        self._history.break_streams(error)
 
     @property
     def open_watches(self) -> int:
         """How many watches are being served."""
-        return len(self._breaks)
+        return self._history.open_streams
 
     # The API.
 
@@ -206,34 +202,10 @@ class FakeKube:
         def selects(item: KubeObject) -> bool:
             return rules.selected(item, namespace) and matches_labels(label_selector, rules.labels_of(item))
 
-        self._streams += 1
-        stream, bell = self._streams, self._history.bell()
-        self._breaks[stream] = None
-        alarm = asyncio.ensure_future(self._clock.sleep(timeout))
-        alarm.add_done_callback(lambda _: bell.set())
-        reached = int(resource_version)
-        try:
-            while True:
-                bell.clear()
-                changes, reached = self._history.since(reached, kind), self._version
-                for event in (change.seen_through(selects) for change in changes):
-                    if event:
-                        yield event
-                if reached != self._version:
-                    continue
-                if alarm.done():
-                    yield WatchEvent("BOOKMARK", rules.bookmark(kind, reached))
-                    return
-                if not self._breaks[stream]:
-                    await bell.wait()
-                if broken := self._breaks[stream]:
-                    if isinstance(broken, _EndOfStream):
-                        return
-                    raise broken
-        finally:
-            alarm.cancel()
-            self._history.unhook(bell)
-            del self._breaks[stream]
+        stream = self._history.follow(kind, selects, int(resource_version), self._clock.sleep(timeout))
+        async with aclosing(stream) as events:
+            async for event in events:
+                yield event
 
     async def close(self) -> None:
         """Nothing is held open."""
@@ -288,7 +260,3 @@ class FakeKube:
         self._items[ref] = stored
         self._history.add(Change(self._version, kind, live, stored))
         return copy.deepcopy(stored)
-
-
-class _EndOfStream(Exception):  # noqa: N818 -- not an error: how a stream is told to end
-    """The stream ends as if the server had closed it."""

@@ -2,8 +2,9 @@
 
 import asyncio
 import copy
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
 
 from bartizan.api.kinds import Kind
 from bartizan.api.names import KubeObject
@@ -37,17 +38,19 @@ class Change:
 
 
 class History:
-    """Changes in order of resourceVersion, oldest first."""
+    """Changes in order of resourceVersion, oldest first, and the streams that are read from them."""
 
     def __init__(self) -> None:
         self._changes: list[Change] = []
         self._compacted = 0
-        self._bells: set[asyncio.Event] = set()
+        self._version = 0
+        self._streams: list[_Stream] = []
 
     def add(self, change: Change) -> None:
-        """Remember `change` and wake everybody who waits."""
+        """Remember `change` and wake every stream."""
         self._changes.append(change)
-        self.ring()
+        self._version = change.version
+        self._ring()
 
     def compact(self, version: int) -> None:
         """Forget what led up to `version`; whoever has not read it gets GoneError."""
@@ -61,17 +64,58 @@ class History:
             raise GoneError(msg)
         return [change for change in self._changes if change.version > version and change.kind == kind]
 
-    def bell(self) -> asyncio.Event:
-        """Return an event that is set at every change, until `unhook`."""
-        event = asyncio.Event()
-        self._bells.add(event)
-        return event
+    @property
+    def open_streams(self) -> int:
+        """How many streams are being read."""
+        return len(self._streams)
 
-    def unhook(self, bell: asyncio.Event) -> None:
-        """Stop ringing `bell`."""
-        self._bells.discard(bell)
+    def break_streams(self, error: Exception | None) -> None:
+        """End every open stream, by `error` if given."""
+        for stream in self._streams:
+            stream.broken, stream.error = True, error
+        self._ring()
 
-    def ring(self) -> None:
-        """Wake everybody who waits."""
-        for bell in self._bells:
-            bell.set()
+    async def follow(
+        self, kind: Kind, selects: Filter, since: int, deadline: Coroutine[Any, Any, None]
+    ) -> AsyncGenerator[WatchEvent, None]:
+        """Yield what a watcher is told after version `since`; a bookmark closes the stream at `deadline`."""
+        stream = _Stream()
+        self._streams.append(stream)
+        alarm = asyncio.ensure_future(deadline)
+        alarm.add_done_callback(lambda _: stream.bell.set())
+        try:
+            while True:
+                stream.bell.clear()
+                changes, since = self.since(since, kind), self._version
+                for event in filter(None, (change.seen_through(selects) for change in changes)):
+                    yield event
+                if since != self._version:
+                    continue
+                if alarm.done():
+                    yield WatchEvent("BOOKMARK", bookmark(kind, since))
+                    return
+                if not stream.broken:
+                    await stream.bell.wait()
+                if stream.broken:
+                    if stream.error:
+                        raise stream.error
+                    return
+        finally:
+            alarm.cancel()
+            self._streams.remove(stream)
+
+    def _ring(self) -> None:
+        for stream in self._streams:
+            stream.bell.set()
+
+
+@dataclass(eq=False, slots=True)
+class _Stream:
+    bell: asyncio.Event = field(default_factory=asyncio.Event)
+    broken: bool = False
+    error: Exception | None = None
+
+
+def bookmark(kind: Kind, version: int) -> KubeObject:
+    """Return the object of a BOOKMARK event."""
+    return {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": {"resourceVersion": str(version)}}

@@ -218,11 +218,6 @@ def labels_of(item: KubeObject) -> Mapping[str, str]:
     return labels
 
 
-def bookmark(kind: Kind, version: int) -> KubeObject:
-    """Return the object of a BOOKMARK event."""
-    return {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": {"resourceVersion": str(version)}}
-
-
 def absent(call: Call) -> NotFoundError:
     """Return the error for an object, or its namespace, that is not there."""
     msg = f'{call}: 404 NotFound: {call.kind.plural} "{call.name}" not found, or its namespace is not'
