@@ -20,18 +20,19 @@ _ANNOTATIONS: Final = """variables.entry.map(e, (!has(e.annotations) ? [] :
   ).flatten()"""
 _VOLUME: Final = f"""Object.spec.volumes{{name: '{IDENTITY_VOLUME}',
         secret: Object.spec.volumes.secret{{secretName: e.identity, defaultMode: {_READABLE_BY_ALL}, optional: false}}}}"""
-_VOLUMES: Final = f"""variables.mounted.map(e, !has(object.spec.volumes)
-      ? [JSONPatch{{op: 'add', path: '/spec/volumes', value: [{_VOLUME}]}}]
-      : object.spec.volumes.exists(d, d.name == '{IDENTITY_VOLUME}') ? []
-      : [JSONPatch{{op: 'add', path: '/spec/volumes/-', value: {_VOLUME}}}]
+# A list is made empty and then filled: Kubernetes 1.36 panics on a patch whose value is a list of objects.
+_VOLUMES: Final = f"""variables.mounted.map(e,
+      has(object.spec.volumes) && object.spec.volumes.exists(d, d.name == '{IDENTITY_VOLUME}') ? [] :
+      (has(object.spec.volumes) ? [] : [JSONPatch{{op: 'add', path: '/spec/volumes', value: []}}])
+      + [JSONPatch{{op: 'add', path: '/spec/volumes/-', value: {_VOLUME}}}]
   ).flatten()"""
 _MOUNT: Final = """Object.spec.{field}.volumeMounts{{name: '{volume}', mountPath: '{path}', readOnly: true}}"""
 _MOUNTS: Final = """variables.mounted.map(e, lists.range(object.spec.?{field}.orValue([]).size())
       .filter(i, !object.spec.{field}[i].?volumeMounts.orValue([])
         .exists(m, m.name == '{volume}' || m.mountPath == '{path}'))
-      .map(i, has(object.spec.{field}[i].volumeMounts)
-        ? JSONPatch{{op: 'add', path: '/spec/{field}/' + string(i) + '/volumeMounts/-', value: {mount}}}
-        : JSONPatch{{op: 'add', path: '/spec/{field}/' + string(i) + '/volumeMounts', value: [{mount}]}})
+      .map(i, (has(object.spec.{field}[i].volumeMounts) ? []
+          : [JSONPatch{{op: 'add', path: '/spec/{field}/' + string(i) + '/volumeMounts', value: []}}])
+        + [JSONPatch{{op: 'add', path: '/spec/{field}/' + string(i) + '/volumeMounts/-', value: {mount}}}]).flatten()
   ).flatten()"""
 
 
