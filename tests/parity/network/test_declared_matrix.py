@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from bartizan.core.network.compile import compile_network
 from bartizan.core.network.semantics import allows
+from cluster import catalogue
+from judges import examples as published
 from parity.network import reference
 from parity.network.asking import Verdicts, ask, tally
 from parity.network.corpus import CASES, a_world, fixed_worlds, seeded, some_flows
@@ -46,6 +48,13 @@ def test_all_four_agree_on_the_fixed_corpus(judged):
 def test_the_differences_are_exactly_those_published(judged, root):
     """The page lists every known difference with how often it is at work, and no other."""
     assert reference.block(root, "matrix") == reference.matrix(judged[0])
+
+
+def test_the_page_names_the_pinned_versions(root):
+    """The versions on the page are those that are compiled."""
+    page = (root / reference.PAGE).read_text()
+    for module, path in (("np-guard", published.MODULE), ("cyclonus", "github.com/mattfenwick/cyclonus")):
+        assert f"(https://{path}) {catalogue.version(module, path)} |" in page
 
 
 @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
