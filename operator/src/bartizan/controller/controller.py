@@ -190,6 +190,7 @@ class Controller:
     async def look(self, key: Key) -> None:
         """Reconcile one key; whatever goes wrong stays with it."""
         began = self._clock.monotonic()
+        self._meter.queued(len(self.queue))
         try:
             again = await self._reconciler.reconcile(key)
         except NotLeaderError:
