@@ -86,6 +86,9 @@ def controller_manager(layout: Layout) -> list[str]:
         f"--cluster-signing-cert-file={layout.pki('ca.crt')}",
         f"--cluster-signing-key-file={layout.pki('ca.key')}",
         f"--service-cluster-ip-range={SERVICE_CIDR}",
+        # The one node gets exactly the range its CNI hands out, so that its spec.podCIDR tells the truth.
+        "--allocate-node-cidrs=true",
+        f"--cluster-cidr={POD_CIDR}",
         *gates(layout.lane),
     ]
 

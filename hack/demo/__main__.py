@@ -112,7 +112,7 @@ def _identity(target: harness.Cluster, console: Console) -> list[evidence.Eviden
 def _policies(target: harness.Cluster, console: Console) -> list[evidence.Evidence]:
     console.print("\nkubectl get ssp --all-namespaces", style="bold")
     listed = target.kubectl("get", "ssp", "--all-namespaces").stdout
-    console.print(escape(listed))
+    console.print(escape(listed), soft_wrap=True)
     rows = listed.splitlines()[1:]
     return [
         evidence.Evidence(

@@ -6,6 +6,7 @@ and prove nothing, so both count as a failure of the probe.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from itertools import permutations
 
@@ -47,14 +48,27 @@ class Probe:
 
 
 SHOP = (Service("shop", "web", 8080), Service("shop", "orders", 8080), Service("finance", "payments", 8443))
+SETTLING = 4
 EDGES = {("web", "orders"), ("orders", "payments")}
 
 
-def connect(target: harness.Cluster, source: Service, address: str, seconds: int = 3) -> str:
-    """Return `connected`, `timeout`, `refused`, `dns` or the probe's own words."""
+def connect(target: harness.Cluster, source: Service, address: str) -> str:
+    """Return `connected`, `timeout`, `refused`, `dns` or the probe's own words.
+
+    A Service refuses for a moment after its pods became ready, until every node knows them; a refusal counts when it lasts.
+    """
+    for _ in range(SETTLING):
+        outcome = _attempt(target, source, address)
+        if outcome != "refused":
+            return outcome
+        time.sleep(1)
+    return "refused"
+
+
+def _attempt(target: harness.Cluster, source: Service, address: str) -> str:
     result = target.kubectl(
         "exec", "--namespace", source.namespace, f"deploy/{source.name}", "--",
-        "/agnhost", "connect", f"--timeout={seconds}s", address, check=False,
+        "/agnhost", "connect", "--timeout=3s", address, check=False,
     )  # fmt: skip
     if result.returncode == 0:
         return "connected"
