@@ -2,6 +2,7 @@
 
 import datetime as dt
 import io
+import ipaddress
 import json
 import ssl
 from collections.abc import AsyncIterator
@@ -29,11 +30,16 @@ class Authority:
             self.name, self.key.public_key(), x509.BasicConstraints(ca=True, path_length=None)
         )
 
+    @property
+    def pem(self) -> bytes:
+        """The authority's certificate."""
+        return self.certificate.public_bytes(serialization.Encoding.PEM)
+
     def leaf(self, host: str = HOST) -> tuple[bytes, bytes]:
-        """Return a fresh serving certificate and its key, PEM."""
+        """Return a fresh serving certificate for a name or address, and its key, PEM."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "webhook")])
-        certificate = self._signed(subject, key.public_key(), x509.SubjectAlternativeName([x509.DNSName(host)]))
+        certificate = self._signed(subject, key.public_key(), x509.SubjectAlternativeName([_name(host)]))
         pem = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
@@ -50,9 +56,14 @@ class Authority:
 
     def client(self) -> ssl.SSLContext:
         """Return a client's context that trusts this authority only."""
-        return ssl.create_default_context(
-            cadata=self.certificate.public_bytes(serialization.Encoding.PEM).decode("ascii")
-        )
+        return ssl.create_default_context(cadata=self.pem.decode())
+
+
+def _name(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
 
 
 class SecretMount:
