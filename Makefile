@@ -43,7 +43,12 @@ cluster-down: $(VENV)/.ready ## remove it again, leaving nothing behind
 	$(RUN)/python -m cluster down
 
 generate: $(VENV)/.ready ## write everything that is generated: CRDs, chart copies, reference
-	$(RUN)/python -m generate
+	$(RUN)/bartizan crd --output-dir crds
+	$(RUN)/bartizan crd --docs --output-dir docs/reference
+	$(RUN)/bartizan admission render --helm --output-dir charts/bartizan/templates/admission
+	$(RUN)/bartizan admission render --docs --output-dir docs/reference
+	$(RUN)/python hack/chart_files.py
+	$(RUN)/python -m bartizan.cli.reference > docs/reference/cli.md
 
 bench: $(VENV)/.ready ## measure; results go to docs/reference/benchmarks.md by hand, with date and machine
 	$(RUN)/python -m bench
