@@ -1,6 +1,7 @@
 """`bartizan run`: the operator's two processes."""
 
 import os
+from typing import Annotated
 
 import typer
 
@@ -23,7 +24,7 @@ def run() -> None:
 @app.command(
     epilog=epilog(
         examples=(
-            "BARTIZAN_NAMESPACE=bartizan-system bartizan run controller",
+            "bartizan run controller",
             "BARTIZAN_NAMESPACE=bartizan-system BARTIZAN_KUBECONFIG=~/.kube/config bartizan run controller",
         ),
         exit_codes=_EXIT_CODES,
@@ -41,12 +42,24 @@ def controller() -> None:
 
 @app.command(
     epilog=epilog(
-        examples=("BARTIZAN_NAMESPACE=bartizan-system bartizan run webhook",),
+        examples=(
+            "bartizan run webhook",
+            "BARTIZAN_NAMESPACE=bartizan-system bartizan run webhook --address 127.0.0.1:9443 --cert-dir ./certificate",
+        ),
         exit_codes=_EXIT_CODES,
     )
 )
-def webhook() -> None:
+def webhook(
+    address: Annotated[
+        str, typer.Option(help="host:port of HTTPS; wins over BARTIZAN_WEBHOOK_ADDRESS.", show_default=False)
+    ] = "",
+    cert_dir: Annotated[
+        str,
+        typer.Option(help="Folder with tls.crt and tls.key; wins over BARTIZAN_WEBHOOK_CERT_DIR.", show_default=False),
+    ] = "",
+) -> None:
     """Answer the API server about policies: what a change would open or close, and what CEL can't judge."""
     from bartizan.shell.webhook import run_webhook
 
-    run_webhook(os.environ)
+    flags = {"BARTIZAN_WEBHOOK_ADDRESS": address, "BARTIZAN_WEBHOOK_CERT_DIR": cert_dir}
+    run_webhook({**os.environ, **{name: value for name, value in flags.items() if value}})
