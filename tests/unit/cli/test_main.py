@@ -25,7 +25,11 @@ def test_help_lists_every_verb():
     """`bartizan --help` names each verb with its line and documents the exit codes."""
     shown = run("--help")
     listed = re.findall(r"^  (\w+)  +[A-Z]", shown.stdout, flags=re.MULTILINE)
-    assert (shown.returncode, shown.stderr, listed) == (0, "", ["run", "crd", "admission", "defaults", "uninstall", "version"])
+    assert (shown.returncode, shown.stderr, listed) == (
+        0,
+        "",
+        ["run", "crd", "admission", "defaults", "uninstall", "version"],
+    )
     assert "Exit codes:\n    0  done" in shown.stdout
 
 
