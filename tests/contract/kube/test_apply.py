@@ -114,16 +114,20 @@ async def test_keys_of_a_secret_have_owners_of_their_own(place):
 
 async def test_owners_are_told_apart_by_uid(place):
     """Two managers can each add an owner; one that leaves takes only its own along."""
+    uids = [
+        (await place.api.apply(place.an_object(SECRET, name, data={"k": "QQ=="}), manager="one"))["metadata"]["uid"]
+        for name in ("owner-0", "owner-1")
+    ]
 
-    def owned(uid: str) -> KubeObject:
-        owner = {"apiVersion": "v1", "kind": "Secret", "name": "owner", "uid": uid}
+    def owned(number: int) -> KubeObject:
+        owner = {"apiVersion": "v1", "kind": "Secret", "name": f"owner-{number}", "uid": uids[number]}
         return place.an_object(SECRET, "s", {"ownerReferences": [owner]}, data={"k": "QQ=="})
 
-    await place.api.apply(owned("u-1"), manager="one")
-    stored = await place.api.apply(owned("u-2"), manager="two")
-    assert [owner["uid"] for owner in stored["metadata"]["ownerReferences"]] == ["u-1", "u-2"]
+    await place.api.apply(owned(0), manager="one")
+    stored = await place.api.apply(owned(1), manager="two")
+    assert [owner["uid"] for owner in stored["metadata"]["ownerReferences"]] == uids
     stored = await place.api.apply(place.an_object(SECRET, "s", data={"k": "QQ=="}), manager="one")
-    assert [owner["uid"] for owner in stored["metadata"]["ownerReferences"]] == ["u-2"]
+    assert [owner["uid"] for owner in stored["metadata"]["ownerReferences"]] == uids[1:]
 
 
 async def test_what_a_person_edits_becomes_the_persons(place):
