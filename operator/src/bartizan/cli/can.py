@@ -9,7 +9,7 @@ import yaml
 
 from bartizan.cli.colours import paint
 from bartizan.cli.epilog import epilog
-from bartizan.cli.graph import UnknownFormError, say_notes
+from bartizan.cli.graph import check_form, say_notes
 from bartizan.cli.manifests_network import (
     AssumeEnforced,
     ClusterCidr,
@@ -69,16 +69,8 @@ def command(
     Without a port: whether any port is open. It is judged by the packet's own address and port, after a Service has been
     resolved to a pod.
     """
-    if output not in {"text", "json"}:
-        raise UnknownFormError(f"--output is {output!r}; allowed are text and json")
-    network = Origin(
-        paths=paths or (),
-        live=live,
-        kubeconfig=kubeconfig,
-        assume_enforced=assume_enforced,
-        cluster_cidrs=cluster_cidr or (),
-        default_namespace=default_namespace,
-    ).network()
+    check_form(output, ("text", "json"))
+    network = Origin(paths, live, kubeconfig, assume_enforced, cluster_cidr, default_namespace).network()
     caller = read_target(network, source, port=False)
     called = read_target(network, target, port=True)
     answer = judge(network, caller.node, called.node, called.port, address=caller.address or called.address)

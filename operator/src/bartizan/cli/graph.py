@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Final
 
 import typer
@@ -66,19 +66,17 @@ def command(
     the other side's consent, is degraded or denied, or is open although no policy declares it. Two ends that are both marked
     `open` can always talk; no line is drawn for that.
     """
-    if output not in _FORMS:
-        raise UnknownFormError(f"--output is {output!r}; allowed are {', '.join(_FORMS)}")
-    origin = Origin(
-        paths=paths or (),
-        live=live,
-        kubeconfig=kubeconfig,
-        assume_enforced=assume_enforced,
-        cluster_cidrs=cluster_cidr or (),
-        default_namespace=default_namespace,
-    )
+    check_form(output, _FORMS)
+    origin = Origin(paths, live, kubeconfig, assume_enforced, cluster_cidr, default_namespace)
     graph = focused(origin.network().graph(), namespace=namespace, dns=dns)
     say_notes(graph.notes)
     sys.stdout.write(_FORMS[output](graph))
+
+
+def check_form(output: str, allowed: Iterable[str]) -> None:
+    """Refuse a form that a verb does not have; raises UnknownFormError."""
+    if output not in allowed:
+        raise UnknownFormError(f"--output is {output!r}; allowed are {', '.join(allowed)}")
 
 
 def say_notes(notes: tuple[str, ...]) -> None:

@@ -55,15 +55,15 @@ class NothingToReadError(BartizanError):
     """Neither files nor a cluster are named, or the words do not go together; the message says what to add."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Origin:
     """Where objects come from and what is taken for granted about them: the options that the network's verbs share."""
 
-    paths: Sequence[str] = ()
+    paths: Sequence[str] | None = None
     live: bool = False
     kubeconfig: Path | None = None
     assume_enforced: bool = False
-    cluster_cidrs: Sequence[str] = ()
+    cluster_cidrs: Sequence[str] | None = None
     default_namespace: str = ""
 
     def network(self) -> Network:
@@ -75,13 +75,13 @@ class Origin:
             KubeError: the cluster cannot be asked.
         """
         items = self._from_cluster() if self.live else self._from_files()
-        for text in self.cluster_cidrs:
+        for text in self.cluster_cidrs or ():
             _check_block(text)
         release = os.environ.get("BARTIZAN_NAMESPACE", "bartizan-system")
         assumptions = Assumptions(
             live=self.live,
             enforced=self.assume_enforced,
-            cluster_cidrs=tuple(self.cluster_cidrs),
+            cluster_cidrs=tuple(self.cluster_cidrs or ()),
             system=_SYSTEM | {release},
         )
         return Network(read_landscape(items, assumptions))

@@ -8,7 +8,7 @@ import typer
 
 from bartizan.cli.colours import paint
 from bartizan.cli.epilog import epilog
-from bartizan.cli.graph import UnknownFormError, say_notes
+from bartizan.cli.graph import check_form, say_notes
 from bartizan.cli.manifests_network import (
     AssumeEnforced,
     ClusterCidr,
@@ -51,16 +51,8 @@ def command(
 
     Every open port counts as a way in, whatever listens there: it is the most that can happen.
     """
-    if output not in {"text", "json"}:
-        raise UnknownFormError(f"--output is {output!r}; allowed are text and json")
-    network = Origin(
-        paths=paths or (),
-        live=live,
-        kubeconfig=kubeconfig,
-        assume_enforced=assume_enforced,
-        cluster_cidrs=cluster_cidr or (),
-        default_namespace=default_namespace,
-    ).network()
+    check_form(output, ("text", "json"))
+    network = Origin(paths, live, kubeconfig, assume_enforced, cluster_cidr, default_namespace).network()
     start = read_target(network, source, port=False).node
     found = reach(network, start.id, hops=hops, dns=dns)
     say_notes(network.landscape.notes)

@@ -13,6 +13,7 @@ from typing import Final
 from bartizan.core.network.graph import Graph, GraphEdge, GraphNode
 from bartizan.core.network.graph_nodes import NodeKind
 from bartizan.core.network.graph_words import edge_ports, is_wider, port_words, remarks
+from bartizan.core.network.picture_layers import layers_of
 
 TITLE: Final = 30.0
 """Height of the strip that bears a namespace's name."""
@@ -99,7 +100,7 @@ def text_width(words: str, size: float) -> float:
 def layout(graph: Graph) -> Layout:
     """Return the graph with a place for every node."""
     inner = [one for one in graph.nodes if not _at_rim(one)]
-    layers = _layers([one.node.id for one in inner], _leading(graph.edges))
+    layers = layers_of([one.node.id for one in inner], graph.edges)
     last = max(layers.values(), default=-1) + 1
     boxes = {one.node.id: _box(one, one.node.id, layers[one.node.id], graph.edges) for one in inner}
     by_id = graph.by_id
@@ -122,59 +123,6 @@ def layout(graph: Graph) -> Layout:
 
 def _at_rim(one: GraphNode) -> bool:
     return one.node.outside or one.node.kind is NodeKind.DNS
-
-
-def _leading(edges: Sequence[GraphEdge]) -> list[GraphEdge]:
-    """Return the edges that give the picture its direction: holes don't, unless nothing else says where a node belongs."""
-    placed = {end for edge in edges if edge.state != "Undeclared" for end in (edge.source, edge.target)}
-    return [edge for edge in edges if edge.state != "Undeclared" or not {edge.source, edge.target} <= placed]
-
-
-def _layers(names: Sequence[str], edges: Iterable[GraphEdge]) -> dict[str, int]:
-    """Return each node's column: right of everything that calls it, but for calls that close a circle."""
-    known = set(names)
-    calls: dict[str, list[str]] = {name: [] for name in names}
-    for edge in edges:
-        if edge.source in known and edge.target in known and edge.source != edge.target:
-            calls[edge.source].append(edge.target)
-    called = {target for targets in calls.values() for target in targets}
-    order: list[str] = []
-    back: set[tuple[str, str]] = set()
-    state: dict[str, int] = {}
-    for root in sorted(names, key=lambda name: (name in called, name)):
-        _visit(root, calls, state, order, back)
-    layers = dict.fromkeys(names, 0)
-    for name in reversed(order):
-        for target in calls[name]:
-            if (name, target) not in back:
-                layers[target] = max(layers[target], layers[name] + 1)
-    for name in names:
-        ahead = [layers[target] for target in calls[name] if (name, target) not in back]
-        if name not in called and ahead:
-            layers[name] = min(ahead) - 1
-    return layers
-
-
-def _visit(
-    root: str, calls: Mapping[str, list[str]], state: dict[str, int], order: list[str], back: set[tuple[str, str]]
-) -> None:
-    """Walk depth first without recursion; `order` gets nodes when they are done, `back` the calls into an open one."""
-    if root in state:
-        return
-    state[root] = 1
-    stack = [(root, iter(calls[root]))]
-    while stack:
-        name, targets = stack[-1]
-        target = next(targets, None)
-        if target is None:
-            stack.pop()
-            state[name] = 2
-            order.append(name)
-        elif target not in state:
-            state[target] = 1
-            stack.append((target, iter(calls[target])))
-        elif state[target] == 1:
-            back.add((name, target))
 
 
 def _box(one: GraphNode, key: str, column: int, edges: Iterable[GraphEdge]) -> Box:
