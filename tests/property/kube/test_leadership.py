@@ -7,7 +7,7 @@ process is paused (the process sees the time it missed when it wakes, as with CL
 import asyncio
 from datetime import datetime, timedelta
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bartizan.api.kinds import LEASE
@@ -163,8 +163,19 @@ async def live_through(machines, episodes) -> None:
     assert [type(result) for result in results] == [asyncio.CancelledError] * 3
 
 
+EVEN = ((0.0, 0.9, 0.0), (0.0, 1.0, 1.0), (0.0, 0.93, 0.0))
+DELETED_TWICE = [(0, ("delete the lease", None), 38)] * 4
+TAKEN_OVER_AND_DELETED = [
+    (2, ("latency", 2.0), 87),
+    (0, ("cut", True), 44),
+    (1, ("delete the lease", None), 34),
+]
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.tuples(machine, machine, machine), st.lists(episode, max_size=12))
+@example(EVEN, DELETED_TWICE)
+@example(((0.0, 1.037, 0.0), (0.0, 0.983, 1.0), (0.0, 1.026, 0.0)), TAKEN_OVER_AND_DELETED)
 def test_never_two_leaders_and_in_the_end_one(machines, episodes):
     """At every moment at most one may write; when the trouble is over, one leads within a minute."""
     asyncio.run(live_through(machines, episodes))

@@ -22,15 +22,16 @@ NEW = LeaseView(holder="", resource_version="1")
     ("lease", "age", "first", "ours", "expected"),
     [
         pytest.param(None, 0, True, None, Create(), id="there never was a lease"),
-        pytest.param(None, 14, False, None, Hold(""), id="the lease vanished: its holder may not know"),
-        pytest.param(None, 15, False, None, Create(), id="the lease vanished long enough ago"),
-        pytest.param(NEW, 0, True, None, Acquire("1", 0), id="nobody held it yet"),
-        pytest.param(RELEASED, 0, True, None, Acquire("7", 3), id="its holder let go"),
+        pytest.param(None, 0, False, None, Create(), id="the lease vanished"),
+        pytest.param(NEW, 14, False, None, Hold(""), id="it was made again: who held the old one may not know"),
+        pytest.param(NEW, 15, False, None, Acquire(NEW, 0), id="it was made again long enough ago"),
+        pytest.param(NEW, 0, True, None, Acquire(NEW, 0), id="nobody held it yet"),
+        pytest.param(RELEASED, 0, True, None, Acquire(RELEASED, 3), id="its holder let go"),
         pytest.param(THEIRS, 14.9, False, None, Hold("other"), id="somebody else leads"),
-        pytest.param(THEIRS, 15, False, None, Acquire("7", 3), id="somebody else fell silent"),
-        pytest.param(OURS, 0, False, OURS, Renew("7", 2, "t0"), id="we lead"),
+        pytest.param(THEIRS, 15, False, None, Acquire(THEIRS, 3), id="somebody else fell silent"),
+        pytest.param(OURS, 0, False, OURS, Renew(OURS), id="we lead"),
         pytest.param(OURS, 0, True, None, Hold("me"), id="our name, but not our write: another process of that name"),
-        pytest.param(OURS, 15, False, None, Acquire("7", 3), id="our own former life has run out"),
+        pytest.param(OURS, 15, False, None, Acquire(OURS, 3), id="our own former life has run out"),
         pytest.param(THEIRS, 0, False, OURS, Hold("other"), id="we were replaced"),
     ],
 )
@@ -38,6 +39,16 @@ def test_decision(lease, age, first, ours, expected):
     """What a candidate does, by what it sees and for how long it has seen it."""
     observed = Observation(lease=lease, since=100, first=first)
     assert decide(observed, identity="me", now=100 + age, duration=timedelta(seconds=15), ours=ours) == expected
+
+
+def test_lease_made_again_is_another_one():
+    """Deleted and made again between two looks, a lease that nobody holds begins to age anew; made by us, it is still new."""
+    again = LeaseView(holder="", resource_version="5")
+    assert Observation(lease=NEW, since=100).then(again, 105) == Observation(lease=again, since=105)
+    assert Observation(lease=None, since=100, first=True).then(NEW, 101) == Observation(
+        lease=NEW, since=101, first=True
+    )
+    assert Observation(lease=None, since=100, first=True).then(THEIRS, 101) == Observation(lease=THEIRS, since=101)
 
 
 def test_edit_of_labels_does_not_prolong_a_lease():

@@ -5,9 +5,10 @@ eyes, and takes it over only after the whole lease duration; a leader gives up a
 from before it sent the renewal that succeeded last. Two differences from client-go keep two leaders apart where it does not:
 
 - A lease that bears our identity but not our last write is treated as somebody else's (two processes of one name).
-- A lease that was seen and then vanished is waited out like one that is held, because its holder may not know yet. What
-  remains: somebody deletes the Lease and a new candidate starts before the leader's next renewal, at most one retry
-  period later; for that long both may lead. Every write is an idempotent server-side apply, so that is survivable.
+- A Lease that vanished under the eyes of a candidate is made again at once, but held only after the whole duration, because
+  the one who held it may not know yet. What remains: somebody deletes the Lease and a candidate that never saw it starts
+  before the leader's next look, at most one retry period later; for that long both may lead. Every write is an idempotent
+  server-side apply, so that is survivable.
 """
 
 from dataclasses import dataclass
@@ -27,11 +28,16 @@ class LeaseView:
     renewed: str = ""
     transitions: int = 0
     resource_version: str = ""
+    uid: str = ""
 
     @property
-    def record(self) -> tuple[str, str, str, int]:
-        """What a renewal changes and an edit of labels does not."""
-        return (self.holder, self.acquired, self.renewed, self.transitions)
+    def record(self) -> tuple[str, str, str, int, str]:
+        """What a renewal changes and an edit of labels does not.
+
+        A lease that nobody held yet has no times to tell it from one that was deleted and made again, only its version.
+        """
+        made = "" if self.renewed else self.resource_version
+        return (self.holder, self.acquired, self.renewed, self.transitions, made)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +48,13 @@ class Observation:
     """None: there is no such object."""
     since: float
     first: bool = False
-    """Nothing else was ever seen: nobody we know of can believe in an earlier lease."""
+    """Nothing else was ever seen, or only that there was none: nobody we know of can believe in an earlier lease."""
 
     def then(self, lease: LeaseView | None, now: float) -> "Observation":
         """Return the observation after seeing `lease` at `now`; the same record keeps its age."""
         same = (lease.record if lease else None) == (self.lease.record if self.lease else None)
-        return Observation(lease=lease, since=self.since if same else now, first=self.first and same)
+        made = self.lease is None and lease is not None and not lease.renewed
+        return Observation(lease=lease, since=self.since if same else now, first=self.first and (same or made))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +64,17 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Acquire:
-    """Take the lease if it still has this version."""
+    """Take `lease` if it still is what was seen."""
 
-    resource_version: str
+    lease: LeaseView
     transitions: int
 
 
 @dataclass(frozen=True, slots=True)
 class Renew:
-    """Prolong our own lease if it still has this version."""
+    """Prolong our own `lease` if it still is what was seen."""
 
-    resource_version: str
-    transitions: int
-    acquired: str
+    lease: LeaseView
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +97,12 @@ def decide(
     lease = observed.lease
     expired = now - observed.since >= duration.total_seconds()
     if lease is None:
-        return Create() if observed.first or expired else Hold("")
+        return Create()
     if ours is not None and lease.holder == identity and lease.record == ours.record:
-        return Renew(lease.resource_version, lease.transitions, lease.acquired)
-    if not lease.holder or expired:
-        return Acquire(lease.resource_version, lease.transitions + bool(lease.renewed))
+        return Renew(lease)
+    free = not lease.holder and (bool(lease.renewed) or observed.first)
+    if free or expired:
+        return Acquire(lease, lease.transitions + bool(lease.renewed))
     return Hold(lease.holder)
 
 
@@ -109,4 +115,5 @@ def read_lease(item: KubeObject) -> LeaseView:
         renewed=spec.get("renewTime") or "",
         transitions=spec.get("leaseTransitions") or 0,
         resource_version=item["metadata"]["resourceVersion"],
+        uid=item["metadata"]["uid"],
     )

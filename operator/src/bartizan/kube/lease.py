@@ -6,9 +6,9 @@ API server checks. The decisions are in `election`; this file reads, writes and 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
@@ -137,14 +137,12 @@ class Leadership:
     async def _act(self, decision: Decision, now: float) -> bool:
         match decision:
             case Create():
-                await self._api.apply(self._lease({"leaseDurationSeconds": self._seconds()}), manager=MAKER)
+                await self._api.apply(self._made(), manager=MAKER)
                 return True
-            case Acquire(version, transitions):
-                stamp = micro_time(self._clock.now())
-                await self._write(version, transitions, acquired=stamp, renewed=stamp, sent=now)
-            case Renew(version, transitions, acquired):
-                renewed = micro_time(self._clock.now())
-                await self._write(version, transitions, acquired=acquired, renewed=renewed, sent=now)
+            case Acquire(lease, transitions):
+                await self._write(lease, transitions, acquired="", sent=now)
+            case Renew(lease):
+                await self._write(lease, lease.transitions, acquired=lease.acquired, sent=now)
             case Hold():
                 pass
         return False
@@ -155,18 +153,11 @@ class Leadership:
         except NotFoundError:
             return None
 
-    async def _write(self, version: str, transitions: int, *, acquired: str, renewed: str, sent: float) -> None:
-        spec = {
-            "holderIdentity": self._identity,
-            "acquireTime": acquired,
-            "renewTime": renewed,
-            "leaseTransitions": transitions,
-        }
-        self._tried_at = sent
-        self._tried = LeaseView(
-            holder=self._identity, acquired=acquired, renewed=renewed, transitions=transitions, resource_version=version
-        )
-        self._take_effect(read_lease(await self._api.apply(self._lease(spec, version), manager=HOLDER)))
+    async def _write(self, lease: LeaseView, transitions: int, *, acquired: str, sent: float) -> None:
+        stamp = micro_time(self._clock.now())
+        ours = replace(lease, holder=self._identity, acquired=acquired or stamp, renewed=stamp, transitions=transitions)
+        self._tried, self._tried_at = ours, sent
+        self._take_effect(read_lease(await self._api.apply(self._held(ours), manager=HOLDER)))
 
     def _take_effect(self, lease: LeaseView) -> None:
         """Lead by the write in `lease`, counted from before it was sent: nobody can have seen it earlier."""
@@ -177,25 +168,45 @@ class Leadership:
 
     async def _release(self, held: LeaseView) -> None:
         """Let somebody else lead at once. Best effort: if it fails, the lease runs out."""
-        spec = {
-            "holderIdentity": "",
-            "acquireTime": held.acquired,
-            "renewTime": held.renewed,
-            "leaseTransitions": held.transitions,
-        }
         try:
-            release = self._api.apply(self._lease(spec, held.resource_version), manager=HOLDER)
+            release = self._api.apply(self._held(replace(held, holder="")), manager=HOLDER)
             await within(self._clock, self._timing.retry_period, release)
         except (KubeError, TimeoutError) as error:
             _log.warning("lease not released", lease=self._ref.name, error=str(error))
 
-    def _lease(self, spec: dict[str, Any], version: str = "") -> KubeObject:
-        meta: dict[str, Any] = {"namespace": self._ref.namespace, "name": self._ref.name}
-        if version:
-            meta["resourceVersion"] = version
-        else:
-            meta["labels"] = {MANAGED_BY_LABEL: MANAGED_BY}
-        return {"apiVersion": self._ref.api_version, "kind": self._ref.kind, "metadata": meta, "spec": spec}
+    def _made(self) -> KubeObject:
+        return {
+            "apiVersion": self._ref.api_version,
+            "kind": self._ref.kind,
+            "metadata": {
+                "namespace": self._ref.namespace,
+                "name": self._ref.name,
+                "labels": {MANAGED_BY_LABEL: MANAGED_BY},
+            },
+            "spec": {"leaseDurationSeconds": self._seconds()},
+        }
+
+    def _held(self, lease: LeaseView) -> KubeObject:
+        """Return the apply that makes the Lease say what `lease` does, if it still has its version.
+
+        The uid is there for the case that it was deleted: the API server then ignores a version, but not a uid.
+        """
+        return {
+            "apiVersion": self._ref.api_version,
+            "kind": self._ref.kind,
+            "metadata": {
+                "namespace": self._ref.namespace,
+                "name": self._ref.name,
+                "resourceVersion": lease.resource_version,
+                "uid": lease.uid,
+            },
+            "spec": {
+                "holderIdentity": lease.holder,
+                "acquireTime": lease.acquired,
+                "renewTime": lease.renewed,
+                "leaseTransitions": lease.transitions,
+            },
+        }
 
     def _seconds(self) -> int:
         return int(self._timing.duration.total_seconds())
