@@ -63,7 +63,10 @@ def _dot_text(words: str) -> str:
 
 
 def _label(edge: GraphEdge) -> str:
-    return edge_ports(edge) + ("" if edge.state == "Applied" else f" ({STATES[edge.state]})")
+    ports, state = edge_ports(edge), STATES[edge.state]
+    if edge.state == "Applied":
+        return ports
+    return f"{ports} ({state})" if ports else state
 
 
 def mermaid(graph: Graph) -> str:
@@ -83,7 +86,7 @@ def _mermaid_lines(graph: Graph) -> Iterator[str]:
         yield from (f"  {shape}" for shape in shapes)
         yield "end"
     for edge in graph.edges:
-        label = _mermaid_text(_label(edge) or STATES[edge.state])
+        label = _mermaid_text(_label(edge))
         yield f"{ids[edge.source]} {_MERMAID_ARROW[edge.state]}|{label}| {ids[edge.target]}"
     for position, edge in enumerate(graph.edges):
         yield f"linkStyle {position} stroke:{_MERMAID_COLOUR[edge.state]}"

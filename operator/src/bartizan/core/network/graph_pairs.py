@@ -62,13 +62,13 @@ class Pairs:
         return (called is None or destination in called) and (callers is None or source in callers)
 
     def ports(self, source: int, destination: int) -> tuple[PortRange, ...]:
-        """Return what is open from one end to another; an end to itself means one replica to another."""
+        """Return what is open from one end to another; a pod to itself means one replica to another."""
         if not self.may_talk(source, destination):
             return ()
         policies = [*self.isolating(source, "Egress"), *self.isolating(destination, "Ingress")]
         unique = {id(policy): policy for policy in policies}
-        called = self._ends[destination]
-        return connections(self._ends[source], replica(called) if source == destination else called, unique.values())
+        caller, called = self._ends[source], self._ends[destination]
+        return connections(caller, replica(called) if caller == called else called, unique.values())
 
     def _peers(self, place: int, direction: Direction) -> frozenset[int] | None:
         policies = self.isolating(place, direction)

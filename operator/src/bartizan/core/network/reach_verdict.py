@@ -100,7 +100,7 @@ def _side(
     here = 0 if direction == "Egress" else 1
     isolating = [_only(policy, direction) for policy in network.pairs.isolating(pair[here], direction)]
     caller, called = (network.pairs.end(place) for place in pair)
-    called = replica(called) if pair[0] == pair[1] else called
+    called = replica(called) if caller == called else called
     ports = connections(caller, called, isolating)
     allowed = passes or _holds(ports, port)
     at = port or (ports[0] if ports else _ALWAYS)
