@@ -30,7 +30,7 @@ class Evidence:
 def refusal(target: harness.Cluster, manifest: Path) -> Evidence:
     """Apply a manifest that must be refused with the words its first line promises."""
     expected = expectation(manifest)
-    result = target.kubectl("apply", "--server-side", "-f", str(manifest), check=False)
+    result = target.kubectl("apply", "-f", str(manifest), check=False)
     said = result.stderr.strip() or result.stdout.strip()
     return Evidence(f"{manifest.stem} is refused", result.returncode != 0 and expected in said, said)
 
