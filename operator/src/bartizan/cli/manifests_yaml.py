@@ -15,7 +15,7 @@ import yaml
 from bartizan.errors import BartizanError
 
 MAX_ALIASED: Final = 100_000
-"""How many values the aliases of a file may stand for together; go-yaml's own bound is of this order."""
+"""How many values the aliases of a file may stand for together; go-yaml grows wary at 400,000."""
 MAX_DEPTH: Final = 200
 """How deep collections may lie within each other; a CustomResourceDefinition stays below 80."""
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -194,7 +194,7 @@ _MERGE: Final = object()
 
 def _key(value: Any, event: Any) -> Any:
     """Return a mapping's key as JSON has it: text."""
-    if isinstance(event, yaml.ScalarEvent) and event.value == "<<" and event.style is None:
+    if isinstance(event, yaml.ScalarEvent) and event.value == "<<" and event.implicit[0]:
         return _MERGE
     if isinstance(value, dict | list):
         raise _problem(event, "a key must be text")

@@ -1,0 +1,32 @@
+"""The how-to about the network's verbs, run offline as it stands: it needs nothing but files."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+PAGE = ROOT / "docs/how-to/see-who-can-reach-whom.md"
+FENCE = re.compile(r"^```(sh refused|sh|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def test_every_command_of_the_page_does_what_it_says(tmp_path):
+    """Each block succeeds or is refused as it says, and prints the lines that follow it."""
+    (tmp_path / "bartizan").write_text(f'#!/bin/sh\nexec {sys.executable} -m bartizan "$@"\n')
+    (tmp_path / "bartizan").chmod(0o755)
+    environ = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done: subprocess.CompletedProcess[str] | None = None
+    blocks = FENCE.findall(PAGE.read_text())
+    assert [kind for kind, _ in blocks].count("text") == 5
+    for kind, body in blocks:
+        if kind == "text":
+            assert done
+            for line in body.splitlines():
+                wanted = ".*".join(re.escape(part.strip()) for part in line.split("…"))
+                assert re.search(wanted, done.stdout), f"{line!r} is not in what was printed:\n{done.stdout}"
+            continue
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", body], cwd=ROOT, env=environ, capture_output=True, text=True, check=False
+        )
+        assert (done.returncode != 0) == (kind == "sh refused"), f"{body}\n{done.stdout}{done.stderr}"
