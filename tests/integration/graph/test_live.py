@@ -61,14 +61,14 @@ def reader(cluster, tmp_path_factory):
     file = tmp_path_factory.mktemp("live") / "objects.yaml"
     file.write_text(OBJECTS)
     cluster.kubectl("apply", "-f", str(file))
-    admin = json.loads(cluster.kubectl("config", "view", "--raw", "--output=json"))
-    token = cluster.kubectl("create", "token", "reader", "--namespace", NAMESPACE).strip()
+    admin = json.loads(cluster.kubectl("config", "view", "--raw", "--output=json").stdout)
+    token = cluster.kubectl("create", "token", "reader", "--namespace", NAMESPACE).stdout.strip()
     user = admin["contexts"][0]["context"]["user"]
     config = {**admin, "users": [{"name": user, "user": {"token": token}}]}
     path = file.with_name("kubeconfig")
     path.write_text(json.dumps(config))
     yield path
-    cluster.kubectl("delete", "-f", str(file), "--wait=false")
+    cluster.kubectl("delete", "-f", str(file), "--wait=false", "--ignore-not-found")
 
 
 def run(kubeconfig, *args):

@@ -21,13 +21,13 @@ ROOT = Path(__file__).parents[3]
 SVG = "{http://www.w3.org/2000/svg}"
 TREE = """\
 bank (enforced)
-└─ payments  no workload is given
+└─ payments
    ← shop/orders    pending consent: bank/payments does not admit shop/orders: its ingress must list from: {service: orders, namespace: shop}; charge cards
 shop (enforced)
-├─ orders  no workload is given
+├─ orders
 │  ← web            8080/TCP  applied
 │  → bank/payments            pending consent: bank/payments does not admit shop/orders: its ingress must list from: {service: orders, namespace: shop}; charge cards
-└─ web  no workload is given
+└─ web
    ← internet  8080/TCP  applied
    → orders    8080/TCP  applied
 

@@ -107,6 +107,13 @@ def test_a_policy_that_is_named_and_missing_is_a_node():
     assert states(network) == {("shop/web", "shop/ghost"): ("PendingConsent", ())}
 
 
+def test_a_policy_without_pods_says_so_where_pods_are_given():
+    """Policies alone are judged by their selectors; among workloads, one that selects none of them is worth a word."""
+    alone = a_network(a_service_policy("shop/web"))
+    among = a_network(a_service_policy("shop/web"), a_deployment("shop/api"))
+    assert (alone.nodes["shop/web"].note, among.nodes["shop/web"].note) == ("", "nothing runs under it")
+
+
 def test_a_policy_that_cannot_be_read_has_no_say():
     """It is a node with its problem; the other policies go on."""
     broken = a_service_policy("shop/api")

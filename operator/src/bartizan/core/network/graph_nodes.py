@@ -126,6 +126,7 @@ class Nodes:
                     runs=tuple(workload.title for workload in covered),
                     ends=tuple(ends),
                     labels=dict(policy.spec.workload.selector.match_labels),
+                    note="" if covered or not self._landscape.workloads else "nothing runs under it",
                 )
             )
         for key in sorted(snapshot.invalid):

@@ -58,8 +58,6 @@ def remarks(one: GraphNode) -> tuple[str, ...]:
     """Return what is to be said of a node: what is wrong with it, and in which directions it is open to everybody."""
     node = one.node
     found = [node.note] if node.note else []
-    if node.kind is NodeKind.POLICY and not node.runs:
-        found.append("no workload is given")
     ways = [word for word, way in (("in", one.is_open("Ingress")), ("out", one.is_open("Egress"))) if way]
     if ways:
         found.append(f"open: {' and '.join(ways)}")
