@@ -8,10 +8,12 @@ from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
 from typing import Any, Final
 
-from bartizan.api.kinds import NETWORK_POLICY
+from bartizan.api.kinds import NETWORK_POLICY, NODE, SERVICE, SERVICE_CIDR
 from bartizan.api.names import KubeObject
+from bartizan.api.v1alpha1 import SecurityBaselineSpec
 from bartizan.core.checks.view import template_of
 from bartizan.core.network.graph_workloads import is_workload
+from bartizan.core.views import read_ranges
 
 _OPERATORS: Final = ("In", "NotIn", "Exists", "DoesNotExist")
 _PROTOCOLS: Final = ("TCP", "UDP", "SCTP")
@@ -31,13 +33,13 @@ def _problems(item: KubeObject) -> Iterator[str]:
     if not isinstance(meta.get("name") or meta.get("generateName"), str):
         yield "has no metadata.name"
     yield from _labels(meta.get("labels"), "metadata.labels")
-    for path in ("namespace",):
-        yield from _is(meta.get(path), str, f"metadata.{path}")
+    yield from _is(meta.get("namespace"), str, "metadata.namespace")
     for path in ("spec", "status"):
-        if is_workload(item) or path == "spec":
-            yield from _is(item.get(path), dict, path)
+        yield from _is(item.get(path), dict, path)
     if is_workload(item) and isinstance(item.get("spec") or {}, dict):
         yield from _workload(item)
+    if item["kind"] in {NODE.kind, SERVICE_CIDR.kind, SERVICE.kind}:
+        yield from _of_the_cluster(item)
     if (item["apiVersion"], item["kind"]) == (NETWORK_POLICY.api_version, NETWORK_POLICY.kind):
         yield from _network_policy(item.get("spec"))
 
@@ -50,15 +52,34 @@ def _workload(item: KubeObject) -> Iterator[str]:
         containers = [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
         ports = [port for container in containers for port in container.get("ports") or ()]
         numbers = [port.get("containerPort") for port in ports]
-        owners = [(owner["kind"], owner["name"]) for owner in item["metadata"].get("ownerReferences") or ()]
+        texts = [port.get("name") for port in ports]
+        owners = item["metadata"].get("ownerReferences") or ()
+        texts += [text or 0 for owner in owners for text in (owner["kind"], owner["name"])]
+        texts.append((item.get("status") or {}).get("phase"))
     except (AttributeError, KeyError, TypeError):
-        yield "has a pod template that cannot be read: metadata, spec, containers and ports must be what the API says"
+        yield "has a pod that cannot be read: metadata, spec, containers and ports must be what the API says"
         return
     yield from _labels(labels, "the pod's metadata.labels")
-    del owners
-    for number in numbers:
-        if not _port_number(number):
-            yield f"has the containerPort {_seen(number)}; allowed are 1 to 65535"
+    for text in texts:
+        yield from _is(text, str, "a name or phase")
+    yield from (
+        f"has the containerPort {_seen(number)}; allowed are 1 to 65535"
+        for number in numbers
+        if not _port_number(number)
+    )
+    address = (item.get("status") or {}).get("podIP")
+    if address and not _block(address):
+        yield f"has status.podIP {_seen(address)}, which is no address"
+
+
+def _of_the_cluster(item: KubeObject) -> Iterator[str]:
+    """Read the objects that tell the cluster's addresses as the network's verbs will."""
+    kind = (item["apiVersion"], item["kind"])
+    found = [[item] if kind == (known.api_version, known.kind) else [] for known in (NODE, SERVICE_CIDR, SERVICE)]
+    try:
+        read_ranges(nodes=found[0], service_cidrs=found[1], services=found[2], baseline=SecurityBaselineSpec())
+    except (AttributeError, KeyError, TypeError):
+        yield "cannot be read: its addresses, ranges or selector are not what the API says"
 
 
 def _network_policy(spec: Any) -> Iterator[str]:
@@ -97,7 +118,12 @@ def _peer(peer: Any, path: str) -> Iterator[str]:
             yield from _selector(peer[name], f"{path}.{name}")
     if "ipBlock" in peer:
         block = peer["ipBlock"]
-        blocks = [block.get("cidr"), *(block.get("except") or ())] if isinstance(block, dict) else [block]
+        holes = (block.get("except") or []) if isinstance(block, dict) else []
+        blocks = (
+            [block.get("cidr"), *(holes if isinstance(holes, list) else [holes])]
+            if isinstance(block, dict)
+            else [block]
+        )
         yield from (
             f"has {path}.ipBlock with {_seen(text)}: no block of addresses" for text in blocks if not _block(text)
         )
