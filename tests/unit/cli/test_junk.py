@@ -63,7 +63,7 @@ PLACES = [
 ]
 
 
-@settings(max_examples=400, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(st.sampled_from(PLACES), JUNK)
 def test_anything_may_stand_anywhere(place, junk):
     """One value is replaced by another that does not belong there."""
@@ -75,7 +75,7 @@ def test_anything_may_stand_anywhere(place, junk):
     around[path[-1]] = junk
     try:
         found = usable([Manifest(item, Place("file", 1)) for item in items], "")
+        said = text(focused(Network(read_landscape(found, Assumptions())).graph()))
     except ManifestError as error:
-        assert str(error).startswith("file:1: ")
-    else:
-        assert text(focused(Network(read_landscape(found, Assumptions())).graph()))
+        said = str(error)
+    assert said.startswith(("file:1: ", "kube-system (", "shop ("))

@@ -74,6 +74,15 @@ def _workload(item: KubeObject) -> Iterator[str]:
 
 def _of_the_cluster(item: KubeObject) -> Iterator[str]:
     """Read the objects that tell the cluster's addresses as the network's verbs will."""
+    spec, status = item.get("spec") or {}, item.get("status") or {}
+    try:
+        texts = [spec.get("podCIDR"), spec.get("clusterIP")]
+        texts += [text for name in ("podCIDRs", "clusterIPs", "cidrs") for text in spec.get(name) or ()]
+        texts += [entry["address"] for entry in status.get("addresses") or ()]
+    except (AttributeError, KeyError, TypeError):
+        texts = [0]
+    for text in texts:
+        yield from _is(text, str, "an address or range")
     kind = (item["apiVersion"], item["kind"])
     found = [[item] if kind == (known.api_version, known.kind) else [] for known in (NODE, SERVICE_CIDR, SERVICE)]
     try:
@@ -173,11 +182,13 @@ def _port_number(value: Any) -> bool:
 
 
 def _block(text: Any) -> bool:
+    if not isinstance(text, str):
+        return False
     try:
         ip_network(text, strict=False)
-    except (ValueError, TypeError):
+    except ValueError:
         return False
-    return isinstance(text, str)
+    return True
 
 
 def _seen(value: Any) -> str:
