@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import cluster as harness
+from cluster.catalogue import DEFAULT_LANE, LANES
 
 ROOT = Path(__file__).parent.parent
 _control_plane = pytest.StashKey[harness.Cluster]()
