@@ -93,6 +93,7 @@ class World:
                 trust_domains={
                     name: view for name, view in self._trust_domains.items() if isinstance(view, TrustDomainView)
                 },
+                callers={key: frozenset(who) for key, who in self._callers.items()},
             )
         return self._snapshot
 

@@ -74,5 +74,7 @@ class SecurityBaselineSpec(ApiModel):
 
     network: BaselineNetwork = BaselineNetwork()
     """Network floors."""
+    widening: Literal["Own", "Review"] = "Own"
+    """Own: whoever may update a policy may widen it. Review: new or wider rules, ports or pods take the RBAC verb `approve`."""
     mtls: BaselineMtls = BaselineMtls()
     """Certificate floors."""

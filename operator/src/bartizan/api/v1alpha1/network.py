@@ -5,10 +5,11 @@ Everything not listed is denied, both ways.
 """
 
 import re
+from datetime import UTC, datetime
 from ipaddress import ip_network
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, WithJsonSchema
 
 from bartizan.api.v1alpha1.common import ApiModel, DnsLabel, LabelSelector, ObjectName, cel, cel_rules
 
@@ -33,6 +34,22 @@ def _block(text: str) -> str:
 
 Cidr = Annotated[str, Field(min_length=3, max_length=43), AfterValidator(_block)]
 """A block of addresses in CIDR notation (RFC 4632, RFC 4291), without bits below the prefix."""
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """Return the same moment in UTC; refuse one that no calendar of ours reaches."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"not a moment that can be reckoned with: {moment.isoformat()}") from None
+
+
+Moment = Annotated[
+    AwareDatetime,
+    AfterValidator(_in_utc),
+    WithJsonSchema({"type": "string", "format": "date-time", "maxLength": 64}),
+]
+"""A moment as RFC 3339 spells it, with its zone; read as UTC."""
 
 PEER_KINDS = ("service", "workload", "self", "internet", "cidr")
 _ONE_KIND = cel(
@@ -107,6 +124,10 @@ class Peer(ApiModel):
     """Blocks inside `cidr` that stay closed."""
 
 
+Purpose = Annotated[str, Field(max_length=256)]
+"""A sentence for the people who review the rule."""
+
+
 class IngressRule(ApiModel):
     """Who may call, and on which of the service's ports."""
 
@@ -114,6 +135,41 @@ class IngressRule(ApiModel):
     """The caller."""
     ports: tuple[PortName, ...] = Field(default=(), max_length=32)
     """Names from `network.ports`; left out: all of them."""
+    until: Moment | None = None
+    """When the rule ends by itself (RFC 3339), on both sides of the edge; left out: never."""
+    reason: Purpose | None = None
+    """Why the caller may call, for the people who review it; shown in the status."""
+
+
+class Decision(ApiModel):
+    """The answer to one caller that asked, as `bartizan approve` and `bartizan deny` write it.
+
+    It has a list of its own, apart from `ingress`, so that whoever applies the rest of the policy from a repository neither
+    takes it back nor has to know of it.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra=cel_rules(
+            cel(
+                "self.verdict == 'Approved' || (self.ports.size() == 0 && !has(self.until))",
+                "ports and until go with Approved: a denial holds on every port until it is changed",
+                fieldPath=".verdict",
+            )
+        )
+    )
+
+    service: ObjectName
+    """The name of the caller's ServiceSecurityPolicy."""
+    namespace: DnsLabel
+    """The namespace of that policy."""
+    verdict: Literal["Approved", "Denied"]
+    """Approved: the caller may call, as if `ingress` listed it. Denied: it may not, even if `ingress` lists it."""
+    ports: tuple[PortName, ...] = Field(default=(), max_length=32)
+    """Names from `network.ports` that are approved; left out: all of them."""
+    until: Moment | None = None
+    """When the approval ends by itself (RFC 3339), on both sides of the edge; left out: never."""
+    reason: Purpose | None = None
+    """Why; shown to the caller."""
 
 
 class EgressPort(ApiModel):
@@ -167,8 +223,10 @@ class EgressRule(ApiModel):
     """The called side."""
     ports: tuple[EgressPort, ...] = Field(default=(), max_length=32)
     """Which ports; left out for a service or self: all that it declares."""
-    reason: str | None = Field(default=None, max_length=256)
-    """Why the call is needed, for the people who review it; shown in the status."""
+    until: Moment | None = None
+    """When the rule ends by itself (RFC 3339), on both sides of the edge; left out: never."""
+    reason: Purpose | None = None
+    """Why the call is needed, for the people who review it; shown in the status and in the called side's requests."""
 
 
 class Network(ApiModel):
@@ -200,3 +258,16 @@ class Network(ApiModel):
     """Who may call. Nobody else can."""
     egress: tuple[EgressRule, ...] = Field(default=(), max_length=128)
     """Whom the service may call. Nothing else but the cluster's DNS."""
+    consent: Literal["Mutual"] = "Mutual"
+    """Mutual: an edge between two policies lives only where the caller asks and the called side admits it."""
+    decisions: Annotated[
+        tuple[Decision, ...],
+        Field(
+            max_length=128,
+            json_schema_extra={
+                "x-kubernetes-list-type": "map",
+                "x-kubernetes-list-map-keys": ["namespace", "service"],
+            },
+        ),
+    ] = ()
+    """Callers that asked and were answered, at most one answer each. Approving takes the RBAC verb `approve` on the policy."""

@@ -3,12 +3,14 @@
 A namespace's label decides whether it is governed, the index decides what the gate knows, and the controller's RoleBindings
 decide which Secrets it can read. Changing the first two takes the RBAC verb `govern` on securitybaselines.bartizan.dev, asked
 of the API server's own authorizer; the third is held to one exact shape, so that a stolen controller token cannot widen it.
+Who may answer callers and widen policies is told in `widening`.
 """
 
 from typing import Final
 
 from bartizan.api.kinds import VALIDATING_BINDING, VALIDATING_POLICY
 from bartizan.api.names import ENFORCEMENT_LABEL, GROUP, KubeObject
+from bartizan.core.checks import widening
 from bartizan.core.checks.settings import GOVERNED, LABEL_VALUES, LABELS, AdmissionSettings
 
 CERTIFICATES_ROLE: Final = "bartizan-certificates"
@@ -29,6 +31,22 @@ def guards(settings: AdmissionSettings) -> list[KubeObject]:
             _access_variables(settings),
             _access_validations(settings),
             [{"name": "controller", "expression": f"request.userInfo.username == '{settings.controller}'"}],
+        ),
+        *_guard(
+            widening.DECISIONS,
+            widening.rule(),
+            widening.decisions_variables(),
+            widening.decisions_validations(),
+            [],
+        ),
+        *_reviewed(
+            _guard(
+                widening.WIDENING,
+                widening.rule(),
+                widening.widening_variables(),
+                widening.widening_validations(),
+                [widening.review()],
+            )
         ),
     ]
 
@@ -119,6 +137,15 @@ def _access_validations(settings: AdmissionSettings) -> list[KubeObject]:
             f"in a RoleBinding {CERTIFICATES_ROLE} of a governed namespace",
             "reason": "Forbidden",
         }
+    ]
+
+
+def _reviewed(objects: list[KubeObject]) -> list[KubeObject]:
+    """Return a guard and its binding with the SecurityBaseline as its parameter."""
+    policy, binding = objects
+    return [
+        {**policy, "spec": {"paramKind": widening.PARAM_KIND, **policy["spec"]}},
+        {**binding, "spec": {**binding["spec"], "paramRef": widening.PARAM_REF}},
     ]
 
 
