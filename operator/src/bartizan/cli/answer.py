@@ -14,7 +14,7 @@ import yaml
 from bartizan.api.kinds import POLICY
 from bartizan.api.names import KubeObject
 from bartizan.api.v1alpha1 import Decision
-from bartizan.cli.kubeconfig import of_the_shell
+from bartizan.cli.live import of_the_shell
 from bartizan.core.decisions import MANAGER, DecisionError, decision_write, lines_to_commit
 from bartizan.core.model import ObjectRef, PolicyKey, PolicyView
 from bartizan.core.views import read_policy

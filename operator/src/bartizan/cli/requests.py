@@ -12,7 +12,7 @@ from bartizan.api.kinds import POLICY
 from bartizan.api.names import KubeObject
 from bartizan.cli.answer import Kubeconfig
 from bartizan.cli.epilog import epilog
-from bartizan.cli.kubeconfig import of_the_shell
+from bartizan.cli.live import of_the_shell
 from bartizan.core.decisions import DecisionError, read_key
 from bartizan.core.model import ObjectRef
 from bartizan.kube.api import KubeApi

@@ -26,7 +26,7 @@ from bartizan.api.kinds import (
 )
 from bartizan.api.names import BASELINE_NETWORK_POLICY, MANAGED_BY, MANAGED_BY_LABEL, KubeObject
 from bartizan.cli.epilog import epilog
-from bartizan.cli.kubeconfig import of_the_shell
+from bartizan.cli.live import of_the_shell
 from bartizan.core.checks.render import admission_objects
 from bartizan.core.checks.settings import AdmissionSettings
 from bartizan.core.model import ObjectRef

@@ -18,7 +18,8 @@ PolicyKey: TypeAlias = tuple[str, str]
 
 END_OF_TIME: Final = datetime.max.replace(tzinfo=UTC)
 """When a rule without `until` ends."""
-_NO_CLOCK: Final = END_OF_TIME - timedelta(microseconds=1)
+WITHOUT_CLOCK: Final = END_OF_TIME - timedelta(microseconds=1)
+"""The moment for whoever has no clock: every rule that can end has ended, and those that cannot have not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +111,7 @@ class Snapshot:
     trust_domains: Mapping[str, TrustDomainView] = field(default_factory=dict)
     callers: Mapping[PolicyKey, frozenset[PolicyKey]] | None = None
     """Which policies name a policy, where somebody keeps count; None: whoever asks looks through all of them."""
-    now: datetime = _NO_CLOCK
+    now: datetime = WITHOUT_CLOCK
     """The moment that is judged. Without a clock every rule that can end counts as ended: nothing stays open too long."""
 
     def mode(self, namespace: str) -> Mode:

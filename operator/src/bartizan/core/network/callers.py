@@ -11,8 +11,19 @@ from bartizan.core.network.peers import neighbours
 
 def ingress_rules(policy: PolicyView) -> tuple[IngressRule, ...]:
     """Return the rules about callers: `ingress`, then what was approved. Whoever reads callers has to read these."""
+    return tuple(rule for _, rule in placed_ingress_rules(policy))
+
+
+def placed_ingress_rules(policy: PolicyView) -> tuple[tuple[str, IngressRule], ...]:
+    """Return the same rules, each with its place in the policy's `spec`, such as `network.decisions[0]`."""
     network = policy.spec.network
-    return (*network.ingress, *(as_rule(one) for one in network.decisions if one.verdict == "Approved"))
+    own = ((f"network.ingress[{place}]", rule) for place, rule in enumerate(network.ingress))
+    approved = (
+        (f"network.decisions[{place}]", as_rule(one))
+        for place, one in enumerate(network.decisions)
+        if one.verdict == "Approved"
+    )
+    return (*own, *approved)
 
 
 def as_rule(decision: Decision) -> IngressRule:
