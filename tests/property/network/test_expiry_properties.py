@@ -30,7 +30,8 @@ def dated_worlds(draw: st.DrawFn) -> World:
                 if moment := draw(end):
                     rule["until"] = moment.isoformat()
         asking = [other for other in sorted(world.policies) if other != key and calls(world, other, key)]
-        answered = draw(st.lists(st.sampled_from(asking or sorted(world.policies)), max_size=2, unique=True))
+        everyone = st.sampled_from(asking or sorted(world.policies))
+        answered = draw(st.lists(everyone, min_size=int(bool(asking)), max_size=2, unique=True))
         network["decisions"] = [
             draw(decisions(namespace, name, draw(end))) for namespace, name in answered if (namespace, name) != key
         ]
