@@ -65,7 +65,7 @@ async def test_an_approval_is_one_decision_for_what_was_asked():
 async def test_who_did_not_ask_is_approved_only_by_port():
     """In advance the ports must be named, and the answer says that nothing opens yet."""
     kube = FakeKube(payments())
-    with pytest.raises(DecisionError, match="does not wait for finance/payments; .* name the ports"):
+    with pytest.raises(DecisionError, match=r"does not wait for finance/payments; .* name the ports"):
         await approve(kube)
     assert (await approve(kube, ports=["grpc"])).endswith("nothing opens until its egress lists finance/payments")
 
