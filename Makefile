@@ -2,6 +2,7 @@
 PYTHON ?= python3.11
 VENV := .venv
 RUN := $(VENV)/bin
+NAME ?= bartizan
 export PYTHONPATH := hack
 .DEFAULT_GOAL := help
 .PHONY: help demo test check unit api node cluster cluster-down generate bench clean
@@ -16,7 +17,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(VENV)/.ready ## a cluster, bartizan in it, the shop example, and what it shows
-	$(RUN)/python -m demo
+	$(RUN)/python -m demo --name $(NAME)
 
 test: check $(VENV)/.ready ## lint, types, layers, then every test (starts its own clusters)
 	$(RUN)/python -m pytest
@@ -37,10 +38,10 @@ node: $(VENV)/.ready ## the tests that need real pods
 	$(RUN)/python -m pytest -m node
 
 cluster: $(VENV)/.ready ## a cluster to play with: existing, kind or local, whichever is there
-	$(RUN)/python -m cluster up
+	$(RUN)/python -m cluster up --name $(NAME)
 
 cluster-down: $(VENV)/.ready ## remove it again, leaving nothing behind
-	$(RUN)/python -m cluster down
+	$(RUN)/python -m cluster down --name $(NAME)
 
 generate: $(VENV)/.ready ## write everything that is generated: CRDs, chart copies, reference
 	$(RUN)/bartizan crd --output-dir crds

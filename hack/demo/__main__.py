@@ -12,10 +12,11 @@ from rich.markup import escape
 from rich.table import Table
 
 import cluster as harness
+from cluster.cli import DEFAULT_NAME
 from cluster.progress import Reporter, elapsed
 from demo import evidence, install, reachability
 
-NAME = "bartizan-demo"
+NAME = DEFAULT_NAME
 READY = "--timeout=120s"
 
 
@@ -38,7 +39,7 @@ def main(arguments: list[str]) -> int:
         return 1
     console.print(f"\n[green]All {len(shown)} held[/green], in {took}. The cluster is still there:")
     console.print(f"  look around  export KUBECONFIG={_kubeconfig(chosen.name)}")
-    console.print("  remove it    make cluster-down")
+    console.print(f"  remove it    make cluster-down{_named(chosen.name)}")
     return 0
 
 
@@ -130,6 +131,10 @@ def _tell(found: list[evidence.Evidence], console: Console) -> None:
 
 def _mark(*, holds: bool) -> str:
     return "[green]✓[/green]" if holds else "[red]✗[/red]"
+
+
+def _named(name: str) -> str:
+    return "" if name == DEFAULT_NAME else f" NAME={name}"
 
 
 def _kubeconfig(name: str) -> str:
