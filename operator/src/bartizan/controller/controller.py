@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from bartizan.api.kinds import ROLE_BINDING, SECRET
+from bartizan.api.kinds import ROLE, ROLE_BINDING, SECRET
 from bartizan.controller.authorities import Authorities, Release
 from bartizan.controller.certificates import Certificates
 from bartizan.controller.errors import ControllerError, NotLeaderError
@@ -96,7 +96,7 @@ class Controller:
 
     def _own_sources(self, api: KubeApi, intake: Intake) -> tuple[ReflectorSource, ...]:
         """Return the sources of what kopf is not asked for: access, and the authorities' Secrets."""
-        places = ((ROLE_BINDING, ""), (SECRET, self._place.release.namespace))
+        places = ((ROLE_BINDING, ""), (ROLE, ""), (SECRET, self._place.release.namespace))
         return tuple(
             ReflectorSource(api, self.world, intake, kinds=((kind, OURS),), namespace=namespace, clock=self._clock)
             for kind, namespace in places

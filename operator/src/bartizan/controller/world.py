@@ -6,15 +6,15 @@ dependencies live here and nowhere else: forgetting one means a decision that is
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Final
 
 from bartizan.api.kinds import (
+    DAEMON_SET,
+    ENDPOINT_SLICE,
     NAMESPACE,
     NETWORK_POLICY,
     NODE,
     POLICY,
     POLICY_INDEX,
-    ROLE_BINDING,
     SECRET,
     SECURITY_BASELINE,
     SERVICE,
@@ -25,13 +25,13 @@ from bartizan.api.kinds import (
 from bartizan.api.names import (
     BASELINE_NETWORK_POLICY,
     DEFAULT_NAME,
-    POLICY_LABEL,
     SYSTEM_NAMESPACES,
     KubeObject,
-    network_policy_name,
 )
 from bartizan.api.v1alpha1 import SecurityBaselineSpec
 from bartizan.controller.keys import SERVING_KEY, Key, namespace_key, policy_key, trust_domain_key
+from bartizan.controller.owners import owner_of
+from bartizan.core.endpoints import API_SERVICE
 from bartizan.core.model import (
     ClusterRanges,
     InvalidPolicy,
@@ -56,8 +56,6 @@ from bartizan.core.views import (
     serves_dns,
 )
 from bartizan.kube.store import Store
-
-_NETWORK_POLICY_PREFIX: Final = network_policy_name("")
 
 
 class World:
@@ -135,7 +133,7 @@ class World:
                 return self._baseline_changed(ref.name, item)
             case NODE.kind:
                 return self._node_changed(ref.name, item)
-            case SERVICE_CIDR.kind:
+            case SERVICE_CIDR.kind | ENDPOINT_SLICE.kind | DAEMON_SET.kind:
                 return self._ranges_may_differ()
             case _:
                 return self._child_changed(ref, item)
@@ -177,8 +175,8 @@ class World:
     def _service_changed(self, key: tuple[str, str], item: KubeObject | None) -> frozenset[Key]:
         before = self._services.get(key)
         after = read_service(item) if item else None
-        dns = any(view and serves_dns(view, self._baseline) for view in (before, after))
-        keys = self._ranges_may_differ() if dns else frozenset()
+        server = key == API_SERVICE or any(view and serves_dns(view, self._baseline) for view in (before, after))
+        keys = self._ranges_may_differ() if server else frozenset()
         if before == after:
             return keys
         if after:
@@ -222,11 +220,14 @@ class World:
         return self._ranges_may_differ()
 
     def _ranges_may_differ(self) -> frozenset[Key]:
+        servers = {self._baseline.network.dns.namespace, API_SERVICE[0]}
         ranges = read_ranges(
             nodes=self.store.list(NODE),
             service_cidrs=self.store.list(SERVICE_CIDR),
-            services=self.store.list(SERVICE, namespace=self._baseline.network.dns.namespace),
+            services=[item for place in sorted(servers) for item in self.store.list(SERVICE, namespace=place)],
             baseline=self._baseline,
+            slices=self.store.list(ENDPOINT_SLICE),
+            daemon_sets=self.store.list(DAEMON_SET),
         )
         if ranges == self._ranges:
             return frozenset()
@@ -237,7 +238,7 @@ class World:
     def _child_changed(self, ref: ObjectRef, item: KubeObject | None) -> frozenset[Key]:
         """An object of ours changed or went: whoever owned it and whoever owns it now look."""
         before = self._owners.pop(ref, None)
-        after = self._owner(ref, item)
+        after = owner_of(ref, item)
         if item and after:
             self._owners[ref] = after
         keys = {key for key in (before, after) if key}
@@ -251,16 +252,6 @@ class World:
             for name in self._trust_domains:
                 keys.update({trust_domain_key(name), *self._signed_by(name)})
         return frozenset(keys)
-
-    def _owner(self, ref: ObjectRef, item: KubeObject | None) -> Key | None:
-        labels = (item or {}).get("metadata", {}).get("labels") or {}
-        if ref.kind in {POLICY_INDEX.kind, ROLE_BINDING.kind} or ref.name == BASELINE_NETWORK_POLICY:
-            return namespace_key(ref.namespace)
-        if POLICY_LABEL in labels:
-            return policy_key((ref.namespace, labels[POLICY_LABEL]))
-        if ref.kind == NETWORK_POLICY.kind and ref.name.startswith(_NETWORK_POLICY_PREFIX):
-            return policy_key((ref.namespace, ref.name.removeprefix(_NETWORK_POLICY_PREFIX)))
-        return None
 
     def _signed_by(self, trust_domain: str) -> Iterable[Key]:
         return (
