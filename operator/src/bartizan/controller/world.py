@@ -31,6 +31,8 @@ from bartizan.api.names import (
 from bartizan.api.v1alpha1 import SecurityBaselineSpec
 from bartizan.controller.keys import SERVING_KEY, Key, namespace_key, policy_key, trust_domain_key
 from bartizan.controller.owners import owner_of
+from bartizan.controller.ranges import stored_ranges
+from bartizan.core.capabilities import Capabilities
 from bartizan.core.endpoints import API_SERVICE
 from bartizan.core.model import (
     ClusterRanges,
@@ -39,11 +41,13 @@ from bartizan.core.model import (
     ObjectRef,
     PolicyKey,
     PolicyView,
+    ResolvedName,
     ServiceView,
     Snapshot,
     TrustDomainView,
 )
 from bartizan.core.network.compile import neighbours
+from bartizan.core.network.fqdn import called_names, wanted_names
 from bartizan.core.views import (
     STRICT_BASELINE,
     Unreadable,
@@ -74,6 +78,8 @@ class World:
         self._baseline = SecurityBaselineSpec()
         self._node_ranges: dict[str, ClusterRanges] = {}
         self._ranges = ClusterRanges()
+        self._names: dict[str, ResolvedName] = {}
+        self._capabilities = Capabilities()
         self._owners: dict[ObjectRef, Key] = {}
         self._snapshot: Snapshot | None = None
 
@@ -91,8 +97,37 @@ class World:
                 trust_domains={
                     name: view for name, view in self._trust_domains.items() if isinstance(view, TrustDomainView)
                 },
+                names=dict(self._names),
+                capabilities=self._capabilities,
             )
         return self._snapshot
+
+    def wanted_names(self) -> frozenset[str]:
+        """Return the DNS names whose addresses matter."""
+        return wanted_names(self.snapshot())
+
+    def name_resolved(self, resolved: ResolvedName) -> frozenset[Key]:
+        """Take in what DNS says of a name and return who has to look."""
+        self._names[resolved.name] = resolved
+        return self._names_changed(resolved.name)
+
+    def name_forgotten(self, name: str) -> None:
+        """Let go of a name that nobody wants."""
+        self._names.pop(name, None)
+        self._snapshot = None
+
+    def capabilities_found(self, capabilities: Capabilities) -> frozenset[Key]:
+        """Take in what the cluster serves and return who has to look."""
+        if capabilities == self._capabilities:
+            return frozenset()
+        self._capabilities = capabilities
+        self._snapshot = None
+        return self.all_keys()
+
+    def _names_changed(self, name: str) -> frozenset[Key]:
+        self._snapshot = None
+        callers = (key for key, view in self.snapshot().policies.items() if name in called_names(view))
+        return frozenset(policy_key(key) for key in callers)
 
     def policy(self, key: PolicyKey) -> PolicyView | InvalidPolicy | None:
         """Return a policy's view, readable or not."""
@@ -220,15 +255,7 @@ class World:
         return self._ranges_may_differ()
 
     def _ranges_may_differ(self) -> frozenset[Key]:
-        servers = {self._baseline.network.dns.namespace, API_SERVICE[0]}
-        ranges = read_ranges(
-            nodes=self.store.list(NODE),
-            service_cidrs=self.store.list(SERVICE_CIDR),
-            services=[item for place in sorted(servers) for item in self.store.list(SERVICE, namespace=place)],
-            baseline=self._baseline,
-            slices=self.store.list(ENDPOINT_SLICE),
-            daemon_sets=self.store.list(DAEMON_SET),
-        )
+        ranges = stored_ranges(self.store, self._baseline)
         if ranges == self._ranges:
             return frozenset()
         self._ranges = ranges

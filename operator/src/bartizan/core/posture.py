@@ -5,13 +5,21 @@ asking again gives an empty plan, which is what keeps a resync from writing and 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from bartizan.api.names import API_VERSION, HASH_ANNOTATION, KubeObject
-from bartizan.api.v1alpha1 import CertificateStatus, EdgeStatus, EmittedObject, PolicyStatus, PolicySummary
+from bartizan.api.v1alpha1 import (
+    CapabilitiesStatus,
+    CertificateStatus,
+    EdgeStatus,
+    EmittedObject,
+    PolicyStatus,
+    PolicySummary,
+)
 from bartizan.core.access import AccessObserved, plan_access, with_conflict
+from bartizan.core.capabilities import Capabilities
 from bartizan.core.conditions import Observation, changed, dumped, laid_over, lean, read_conditions
 from bartizan.core.model import InvalidPolicy, ObjectRef, PolicyView, Snapshot
 from bartizan.core.network.compile import CompiledNetwork, compile_network
@@ -122,7 +130,7 @@ def _governed(
         secrets_injected(policy, mode, observed.index),
         consent(compiled.edges),
     )
-    status = _status(mode, compiled, certificate, emits_network=enforced and not conflict)
+    status = _status(mode, compiled, certificate, snapshot.capabilities, emits_network=enforced and not conflict)
     plan = Plan()
     if certificate.settled:
         plan = _spoken(policy, observed, status, (ready(others, compiled.edges), *others), now=now)
@@ -135,7 +143,12 @@ def _governed(
 
 
 def _status(
-    mode: Mode, compiled: CompiledNetwork, certificate: CertificateOutcome, *, emits_network: bool
+    mode: Mode,
+    compiled: CompiledNetwork,
+    certificate: CertificateOutcome,
+    capabilities: Capabilities,
+    *,
+    emits_network: bool,
 ) -> PolicyStatus:
     emitted = [certificate.emitted] if certificate.emitted else []
     if emits_network:
@@ -146,6 +159,7 @@ def _status(
         summary=_summary(compiled.edges),
         edges=compiled.edges[:MAX_EDGES],
         certificate=certificate.status,
+        capabilities=CapabilitiesStatus(**asdict(capabilities)),
         emitted=tuple(emitted),
     )
 

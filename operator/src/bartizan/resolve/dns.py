@@ -6,7 +6,7 @@ and nothing that was seen on a wire is believed. What is decided from an answer 
 
 import asyncio
 from datetime import timedelta
-from typing import Final, Protocol
+from typing import Final
 
 import dns.asyncresolver
 import dns.exception
@@ -17,14 +17,6 @@ from bartizan.core.network.names import Answer
 _PATIENCE: Final = 5.0
 """Seconds for one name, all servers and repetitions together: what the C library gives one server."""
 _TYPES: Final = ("A", "AAAA")
-
-
-class NameResolver(Protocol):
-    """Finds the addresses of names; never raises for what a name or a server does."""
-
-    async def resolve(self, name: str) -> Answer:
-        """Return what DNS says of the absolute `name`."""
-        ...
 
 
 class DnsResolver:

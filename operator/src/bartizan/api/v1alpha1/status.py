@@ -81,6 +81,21 @@ class EmittedObject(ApiModel):
     """SHA-256 of what it is meant to be, the first 16 hex digits."""
 
 
+class CapabilitiesStatus(ApiModel):
+    """What the cluster serves beyond plain Kubernetes, as last asked; each is a kind that bartizan can make use of."""
+
+    cilium: bool = False
+    """CiliumNetworkPolicy: names and the API server are known to the network plugin itself."""
+    cluster_network_policy: bool = False
+    """ClusterNetworkPolicy, policy.networking.k8s.io/v1alpha2."""
+    gateway_api: bool = Field(default=False, alias="gatewayAPI")
+    """Gateways, gateway.networking.k8s.io/v1."""
+    mutating_admission_policy: bool = False
+    """MutatingAdmissionPolicy, admissionregistration.k8s.io/v1."""
+    pod_certificates: bool = False
+    """PodCertificateRequest, certificates.k8s.io/v1 or v1beta1."""
+
+
 class PolicySummary(ApiModel):
     """Counts for the printer columns."""
 
@@ -109,5 +124,7 @@ class PolicyStatus(ApiModel):
     """The edges, at most 50; the summary counts all."""
     certificate: CertificateStatus | None = None
     """The certificate in force."""
+    capabilities: CapabilitiesStatus | None = None
+    """What the cluster can do; left out for a policy of which nothing is made."""
     emitted: tuple[EmittedObject, ...] = ()
     """What bartizan keeps for this policy."""

@@ -64,11 +64,13 @@ def fqdn_edge(draft: Draft, ports: frozenset[PortRange], peer: Peer, snapshot: S
     return _snapshot_edge(draft, ports, name, snapshot)
 
 
-def wanted_names(policies: Iterable[PolicyView], snapshot: Snapshot) -> frozenset[str]:
+def wanted_names(snapshot: Snapshot) -> frozenset[str]:
     """Return the names whose addresses matter: those that an enforced policy may call by address."""
+    if snapshot.capabilities.cilium:
+        return frozenset()
     return frozenset(
         name
-        for policy in policies
+        for policy in snapshot.policies.values()
         if snapshot.mode(policy.namespace) is Mode.ENFORCE
         for name in called_names(policy)
         if not name.startswith("*.") and not name.endswith(CLUSTER_NAMES)
