@@ -42,7 +42,12 @@ subjects: [{kind: User, apiGroup: rbac.authorization.k8s.io, name: adm-team}]
 """
 CONFIG = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list", "watch"]}
 LOGS = {"apiGroups": [""], "resources": ["pods", "pods/log"], "verbs": ["get"]}
-SCALE = {"apiGroups": ["apps"], "resources": ["deployments/scale"], "resourceNames": ["orders"], "verbs": ["get", "patch"]}
+SCALE = {
+    "apiGroups": ["apps"],
+    "resources": ["deployments/scale"],
+    "resourceNames": ["orders"],
+    "verbs": ["get", "patch"],
+}
 
 
 def calling(*rules):
@@ -70,7 +75,11 @@ def rights(api, cluster):
     PLURALS["Role"] = ("apis/rbac.authorization.k8s.io/v1", "roles")
     cluster.kubectl("apply", "-f", "-", stdin=RBAC)
     eventually(lambda: api.create(a_policy(CONFIG), NAMESPACE, user="adm-team").code == 201)
-    eventually(lambda: "may not grant" in api.create(a_policy({**CONFIG, "verbs": ["delete"]}), NAMESPACE, user="adm-team").message)
+    eventually(
+        lambda: (
+            "may not grant" in api.create(a_policy({**CONFIG, "verbs": ["delete"]}), NAMESPACE, user="adm-team").message
+        )
+    )
     eventually(lambda: "may only write" in api.create(_role([]), NAMESPACE, user=CONTROLLER).message)
     eventually(lambda: api.create(_mine()[0], NAMESPACE, user=CONTROLLER).code == 201)
     yield api
@@ -112,7 +121,14 @@ def test_twenty_rights_can_be_asked_about(rights):
     resources = [f"r{i}" for i in range(5)]
     rule = {"apiGroups": [""], "resources": resources, "verbs": ["get", "list", "watch", "delete"]}
     assert "may not grant get r0" in rights.create(a_policy(rule), NAMESPACE, user="adm-team").message
-    held = [{"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [f"c{i}" for i in range(6)], "verbs": ["get", "list", "watch"]}]
+    held = [
+        {
+            "apiGroups": [""],
+            "resources": ["configmaps"],
+            "resourceNames": [f"c{i}" for i in range(6)],
+            "verbs": ["get", "list", "watch"],
+        }
+    ]
     held.append({**LOGS, "resourceNames": ["a"]})
     assert rights.create(a_policy(*held), NAMESPACE, user="adm-team").code == 201
 
@@ -128,15 +144,29 @@ def test_an_update_asks_only_for_what_is_added(rights):
         return rights.replace({**policy, "metadata": meta}, NAMESPACE, user="adm-team")
 
     assert replaced(a_policy(strong, CONFIG)).code == 200
-    assert "may not grant delete pods" in replaced(a_policy(strong, {**LOGS, "resources": ["pods"], "verbs": ["delete"]})).message
+    assert (
+        "may not grant delete pods"
+        in replaced(a_policy(strong, {**LOGS, "resources": ["pods"], "verbs": ["delete"]})).message
+    )
     assert "may not grant delete configmaps" in replaced(a_policy(strong, serviceAccountName="other")).message
     assert rights.delete("ServiceSecurityPolicy", NAMESPACE, "rights", dry_run=False).code == 200
 
 
 def review(api, user, verb, group, resource, *, namespace=NAMESPACE, name="", subresource=""):
     """Ask the authorizer whether somebody may."""
-    attributes = {"verb": verb, "group": group, "resource": resource, "namespace": namespace, "name": name, "subresource": subresource}
-    body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": {"user": user, "resourceAttributes": attributes}}
+    attributes = {
+        "verb": verb,
+        "group": group,
+        "resource": resource,
+        "namespace": namespace,
+        "name": name,
+        "subresource": subresource,
+    }
+    body = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {"user": user, "resourceAttributes": attributes},
+    }
     return api.ask("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", body).body["status"]["allowed"]
 
 

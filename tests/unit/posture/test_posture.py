@@ -24,6 +24,9 @@ ISSUED = CertificateOutcome(
 )
 
 
+CAPABILITIES = ("cilium", "clusterNetworkPolicy", "gatewayAPI", "mutatingAdmissionPolicy", "podCertificates")
+
+
 def condition(kind, status, reason, message):
     """Return a condition as it is applied at NOW."""
     return {
@@ -81,6 +84,7 @@ def test_a_new_policy_gets_its_network_policy_and_its_status():
                 condition("ConsentComplete", "True", "Mutual", "every edge between policies is declared on both sides"),
             ],
             "summary": {"edges": 0, "applied": 0, "pending": 0, "degraded": 0},
+            "capabilities": dict.fromkeys(CAPABILITIES, False),
             "emitted": [
                 {
                     "kind": "NetworkPolicy",
