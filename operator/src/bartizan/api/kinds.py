@@ -67,15 +67,7 @@ MUTATING_BINDING: Final = Kind(
     namespaced=False,
 )
 
-CILIUM_POLICY: Final = Kind("cilium.io/v2", "CiliumNetworkPolicy", "ciliumnetworkpolicies")
-CLUSTER_NETWORK_POLICY: Final = Kind(
-    "policy.networking.k8s.io/v1alpha2", "ClusterNetworkPolicy", "clusternetworkpolicies", namespaced=False
-)
-OPTIONAL: Final = (CILIUM_POLICY, CLUSTER_NETWORK_POLICY)
-"""Kinds of network plugins: written only where the cluster serves them."""
-
 ALL: Final = (
-    *OPTIONAL,
     POLICY,
     SECURITY_BASELINE,
     TRUST_DOMAIN,

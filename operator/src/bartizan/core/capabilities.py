@@ -1,7 +1,7 @@
 """What the cluster can do beyond plain Kubernetes, found by asking its discovery which kinds it serves.
 
-A kind that is served is no proof that anybody obeys it; but where Cilium's kinds are served its agents are the network plugin,
-and an object written for them says more than NetworkPolicy can.
+It is shown in each policy's status, so that a person sees what could carry more than NetworkPolicy does. A kind that is served
+is no proof that anybody obeys it, and no decision rests on it.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ class Capabilities:
     """Which further kinds the API server serves."""
 
     cilium: bool = False
-    """CiliumNetworkPolicy: names are followed by the plugin's own DNS proxy."""
+    """CiliumNetworkPolicy."""
     cluster_network_policy: bool = False
     """ClusterNetworkPolicy of the network-policy API."""
     gateway_api: bool = False

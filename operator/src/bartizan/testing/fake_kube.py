@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Literal, TypeAlias
 from uuid import UUID
 
-from bartizan.api.kinds import BY_NAME, NAMESPACE, OPTIONAL, Kind
+from bartizan.api.kinds import BY_NAME, NAMESPACE, Kind
 from bartizan.api.names import KubeObject
 from bartizan.core.model import ObjectRef
 from bartizan.kube.api import Listing, WatchEvent
@@ -212,7 +212,7 @@ class FakeKube:
         """Return the plurals of the kinds known in `api_version`, and of those that a test has added to `also_served`."""
         with self._call(Call("discover", Kind(api_version, "APIResourceList", "", namespaced=False))):
             await asyncio.sleep(0)
-        known = {kind.plural for kind in BY_NAME.values() if kind.api_version == api_version and kind not in OPTIONAL}
+        known = {kind.plural for kind in BY_NAME.values() if kind.api_version == api_version}
         return frozenset(known | self.also_served.get(api_version, frozenset()))
 
     async def close(self) -> None:

@@ -132,8 +132,8 @@ class Peer(ApiModel):
     fqdn: Fqdn | None = None
     """Called side only: a DNS name outside the cluster, or `*.` and a name: everything below it."""
     on_unsupported: Literal["Snapshot", "Deny"] | None = None
-    """What becomes of `fqdn` where no network plugin follows DNS: Snapshot (when left out) opens the public addresses that
-    the cluster's DNS gives for the name, for as long as it gives them; Deny opens nothing. A wildcard is always denied then."""
+    """What becomes of `fqdn` where nothing follows names, as with plain NetworkPolicy: Snapshot (when left out) opens the
+    public addresses that the cluster's DNS gives, for as long as it gives them; Deny opens nothing. A wildcard is denied."""
     kubernetes_api: KubernetesApiPeer | None = Field(default=None, alias="kubernetesAPI")
     """Called side only: the cluster's API server, on its own ports."""
     cloud_metadata: Empty | None = None

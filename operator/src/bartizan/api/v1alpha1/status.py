@@ -82,10 +82,10 @@ class EmittedObject(ApiModel):
 
 
 class CapabilitiesStatus(ApiModel):
-    """What the cluster serves beyond plain Kubernetes, as last asked; each is a kind that bartizan can make use of."""
+    """Which further kinds the cluster serves, as last asked."""
 
     cilium: bool = False
-    """CiliumNetworkPolicy: names and the API server are known to the network plugin itself."""
+    """CiliumNetworkPolicy, cilium.io/v2."""
     cluster_network_policy: bool = False
     """ClusterNetworkPolicy, policy.networking.k8s.io/v1alpha2."""
     gateway_api: bool = Field(default=False, alias="gatewayAPI")

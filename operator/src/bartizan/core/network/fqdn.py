@@ -1,9 +1,8 @@
 """DNS names as peers: by addresses where nothing in the cluster follows DNS, and said so.
 
-NetworkPolicy knows no names. A plugin that does takes the name itself; without one the addresses that the cluster's DNS gives
-are opened for as long as it gives them, which is `Degraded`: whoever else lives at those addresses is open too. A name is
-somebody else's to point where they like, so only public addresses count: never one of the cluster, of a private network or of
-the cloud's metadata (DNS rebinding).
+NetworkPolicy knows no names. So the addresses that the cluster's DNS gives are opened for as long as it gives them, which is
+`Degraded`: whoever else lives at those addresses is open too. A name is somebody else's to point where they like, so only
+public addresses count: never one of the cluster, of a private network or of the cloud's metadata (DNS rebinding).
 """
 
 from collections.abc import Iterable
@@ -56,18 +55,16 @@ def fqdn_edge(draft: Draft, ports: frozenset[PortRange], peer: Peer, snapshot: S
         note = f"SecurityBaseline default forbids {name} (network.fqdnDenyList: {refused})"
         return draft.denied(Reason.FORBIDDEN_BY_BASELINE, note, ports)
     if name.startswith("*."):
-        note = "no network plugin of this cluster follows DNS, and a wildcard has no addresses: name each host, or use cidr"
+        note = "NetworkPolicy knows no names, and a wildcard has no addresses: name each host, or use cidr"
         return draft.denied(Reason.UNSUPPORTED, note, ports)
     if peer.on_unsupported == "Deny":
-        note = "no network plugin of this cluster follows DNS, and the policy says onUnsupported: Deny"
+        note = "NetworkPolicy knows no names, and the policy says onUnsupported: Deny"
         return draft.denied(Reason.UNSUPPORTED, note, ports)
     return _snapshot_edge(draft, ports, name, snapshot)
 
 
 def wanted_names(snapshot: Snapshot) -> frozenset[str]:
     """Return the names whose addresses matter: those that an enforced policy may call by address."""
-    if snapshot.capabilities.cilium:
-        return frozenset()
     return frozenset(
         name
         for policy in snapshot.policies.values()

@@ -60,9 +60,8 @@ def remember(before: Memory | None, name: str, answer: Answer, now: datetime) ->
     if answer.problem:
         answered = before.answered if before else None
         if before and answered and now < answered + STALE:
-            known = dict(before.until)
-        kept = {address: max(until, now + AGAIN + GRACE) for address, until in known.items()}
-        return Memory(name=name, until=kept, answered=answered, look_at=now + AGAIN, problem=answer.problem)
+            known = {address: max(until, now + AGAIN + GRACE) for address, until in before.until.items()}
+        return Memory(name=name, until=known, answered=answered, look_at=now + AGAIN, problem=answer.problem)
     span = min(max(answer.ttl, LEAST), MOST)
     fresh = {address: now + max(answer.ttl, LEAST) + GRACE for address in answer.addresses}
     until = _most_lasting({**known, **fresh}, fresh)
