@@ -12,9 +12,15 @@ from pathlib import Path
 import pytest
 
 import cluster as harness
+from cluster.catalogue import DEFAULT_LANE, LANES
 
 ROOT = Path(__file__).parent.parent
 _control_plane = pytest.StashKey[harness.Cluster]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--lane` runs the cluster tests on the older Kubernetes."""
+    parser.addoption("--lane", default=DEFAULT_LANE, choices=sorted(LANES), help="the Kubernetes minor version")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -31,7 +37,7 @@ def root() -> Path:
 @pytest.fixture(scope="session")
 def cluster(request: pytest.FixtureRequest) -> Iterator[harness.Cluster]:
     """A control plane with bartizan's CRDs and nothing else of it."""
-    running = harness.up(f"test-api-{os.getpid()}", node=False)
+    running = harness.up(f"test-api-{os.getpid()}", node=False, lane=request.config.getoption("--lane"))
     request.config.stash[_control_plane] = running
     running.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
     running.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
@@ -50,6 +56,6 @@ def node_cluster(request: pytest.FixtureRequest) -> Iterator[harness.Cluster]:
     """A cluster with a node: real pods, real packets."""
     if earlier := request.config.stash.get(_control_plane, None):
         earlier.down()
-    running = harness.up(f"test-node-{os.getpid()}", node=True)
+    running = harness.up(f"test-node-{os.getpid()}", node=True, lane=request.config.getoption("--lane"))
     yield running
     running.down()

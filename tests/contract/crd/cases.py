@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from bartizan.api.grants import CLOSED_GROUPS
 from bartizan.api.resources import RESOURCES
-from bartizan.api.v1alpha1.network import BLOCK
+from bartizan.api.v1alpha1.values import BLOCK
 
 LABELS: Final = {"matchLabels": {"app": "orders"}}
 MESSAGE_OF_ONE_KIND: Final = (
@@ -147,7 +147,21 @@ GOOD: Final[dict[str, dict[str, Any]]] = {
             },
         )
     },
+    "consent with an end and answers": policy(
+        network={
+            "ports": [{"name": "http", "port": 8080}],
+            "consent": "Mutual",
+            "ingress": [{"from": {"service": "web"}, "until": "2027-01-01T00:00:00Z", "reason": "until the move"}],
+            "egress": [{"to": {"service": "payments"}, "until": "2027-01-01T02:00:00.5+02:00"}],
+            "decisions": [
+                {"service": "analytics", "namespace": "bi", "verdict": "Denied", "reason": "use the replica"},
+                {"service": "web", "namespace": "bi", "verdict": "Approved", "ports": ["http"]}
+                | {"until": "2027-01-01T00:00:00Z", "reason": "reports"},
+            ],
+        }
+    ),
     "empty baseline": baseline(),
+    "baseline with review": baseline(widening="Review"),
     "baseline": baseline(
         network={
             "internet": "Forbid",
@@ -184,6 +198,16 @@ NAMES: Final = {resource.kind.kind: resource.rules[0]["message"] for resource in
 CIDR: Final = f"cidr must be {BLOCK}"
 EXCEPT: Final = "every entry of except must be a block inside cidr"
 LIFETIMES: Final = "issuing must be at least 336h (twice the longest certificate) and root at least 8760h"
+
+
+DECISION: Final = "spec.network.decisions[0]"
+DENIAL: Final = "ports and until go with Approved: a denial holds on every port until it is changed"
+ANSWER: Final = {"service": "analytics", "namespace": "bi", "verdict": "Denied"}
+
+
+def decided(**more: Any) -> dict[str, Any]:
+    """Return a policy that answers bi/analytics."""
+    return policy(network={"decisions": [{"service": "analytics", "namespace": "bi", **more}]})
 
 
 def selects(**selector: Any) -> dict[str, Any]:
@@ -299,6 +323,16 @@ BAD: Final = (
     Bad("secrets for different containers", policy(secrets={"items": [secret(), secret("mail", containers=["app"])]}), "spec.secrets.items", "all items name the same containers: the Vault injector mounts its volume for all secrets or none"),
     Bad("a file above its directory", policy(secrets={"items": [secret(file={"path": "../etc/passwd"})]}), "spec.secrets.items[0].file.path", "path must stay below /vault/secrets: no part of it may be . or .."),
     Bad("an octal mode without quotes", policy(secrets={"items": [secret(file={"path": "a", "mode": 256})]}), "spec.secrets.items[0].file.mode", "must be of type string"),
+    Bad("consent of one side", policy(network={"consent": "Declared"}), "spec.network.consent", "supported values"),
+    *(
+        Bad(f"the end {until}", policy(network={"egress": [{"to": {"service": "a"}, "until": until}]}), "spec.network.egress[0].until", "must be of type date-time")
+        for until in ("2027-01-01", "2027-01-01T00:00:00", "tomorrow", "72h")
+    ),
+    Bad("a denial with an end", decided(verdict="Denied", until="2027-01-01T00:00:00Z"), f"{DECISION}.verdict", DENIAL),
+    Bad("a denial of ports", decided(verdict="Denied", ports=["http"]), f"{DECISION}.verdict", DENIAL),
+    Bad("a decision that decides nothing", decided(), f"{DECISION}.verdict", "Required value"),
+    Bad("two answers to one caller", policy(network={"decisions": [ANSWER, {**ANSWER, "verdict": "Approved"}]}), "spec.network.decisions[1]", "Duplicate value"),
+    Bad("an unknown way of widening", baseline(widening="Team"), "spec.widening", "supported values"),
     Bad("a baseline's bad block", baseline(network={"clusterCIDRs": ["10.0.0.1/8"]}), "spec.network.clusterCIDRs", f"every entry must be {BLOCK}"),
     Bad("a DNS address without prefix", baseline(network={"dns": {"addresses": ["169.254.20.10"]}}), "spec.network.dns.addresses", f"every entry must be {BLOCK}"),
     Bad("a baseline's lifetime below the least", baseline(mtls={"maxLifetime": "30m"}), "spec.mtls.maxLifetime", "maxLifetime must lie between 1h and 168h"),

@@ -75,6 +75,16 @@ def test_policy_at_all_bounds_is_affordable(api):
         "ports": [{"name": name, "port": number} for name, number in zip(names, numbers, strict=True)],
         "ingress": [{"from": {"cidr": "10.0.0.0/8", "except": blocks}, "ports": names}] * 128,
         "egress": [{"to": {"cidr": "10.0.0.0/8", "except": blocks}, "ports": [{"port": n} for n in numbers]}] * 128,
+        "decisions": [
+            {
+                "service": f"caller-{n}",
+                "namespace": "n" * 63,
+                "verdict": "Approved",
+                "ports": names,
+                "reason": "r" * 256,
+            }
+            for n in range(128)
+        ],
     }
     item = changed(GOOD["least policy"], {"spec": {"network": network, "secrets": {"items": items}}})
     assert len(read_back(api, item)["spec"]["network"]["egress"]) == 128
@@ -84,7 +94,7 @@ def test_defaults_are_filled_in(api):
     """The least policy reads back with every default spelled out."""
     assert read_back(api, GOOD["least policy"])["spec"] == {
         "workload": {"selector": {"matchLabels": {"app": "orders"}, "matchExpressions": []}},
-        "network": {"ports": [], "ingress": [], "egress": []},
+        "network": {"ports": [], "ingress": [], "egress": [], "consent": "Mutual", "decisions": []},
         "identity": {"trustDomain": "default", "dnsNames": []},
         "mtls": {"lifetime": "24h", "secret": {}},
         "secrets": {"items": []},
@@ -106,6 +116,7 @@ def test_defaults_of_the_cluster_kinds_are_filled_in(api):
                 "addresses": [],
             },
         },
+        "widening": "Own",
         "mtls": {"maxLifetime": "168h"},
     }
     assert read_back(api, GOOD["trust domain"])["spec"] == {

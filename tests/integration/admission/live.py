@@ -22,6 +22,7 @@ PLURALS = {
     "Job": ("apis/batch/v1", "jobs"),
     "CronJob": ("apis/batch/v1", "cronjobs"),
     "PolicyIndex": ("apis/bartizan.dev/v1alpha1", "policyindices"),
+    "ServiceSecurityPolicy": ("apis/bartizan.dev/v1alpha1", "servicesecuritypolicies"),
     "RoleBinding": ("apis/rbac.authorization.k8s.io/v1", "rolebindings"),
     "ServiceAccount": ("api/v1", "serviceaccounts"),
     "Event": ("api/v1", "events"),

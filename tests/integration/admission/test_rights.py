@@ -144,6 +144,9 @@ def test_an_update_asks_only_for_what_is_added(rights):
         return rights.replace({**policy, "metadata": meta}, NAMESPACE, user="adm-team")
 
     assert replaced(a_policy(strong, CONFIG)).code == 200
+    ending = a_policy(strong)
+    ending["spec"]["network"]["egress"][0]["until"] = "2099-01-01T00:00:00Z"
+    assert "may not grant delete configmaps" in replaced(ending).message
     assert (
         "may not grant delete pods"
         in replaced(a_policy(strong, {**LOGS, "resources": ["pods"], "verbs": ["delete"]})).message

@@ -110,6 +110,8 @@ def test_only_what_must_refuse_fails_closed():
         "bartizan-guard-access": "Fail",
         "bartizan-guard-roles": "Fail",
         "bartizan-guard-grants": "Fail",
+        "bartizan-guard-decisions": "Fail",
+        "bartizan-guard-widening": "Fail",
     }
 
 

@@ -28,7 +28,10 @@ def test_help_lists_every_verb():
     assert (shown.returncode, shown.stderr, listed) == (
         0,
         "",
-        ["run", "crd", "admission", "defaults", "graph", "can", "reach", "uninstall", "version"],
+        [
+            *("run", "crd", "admission", "defaults", "graph", "can", "reach"),
+            *("requests", "approve", "deny", "uninstall", "version"),
+        ],
     )
     assert "Exit codes:\n    0  done" in shown.stdout
 

@@ -48,6 +48,7 @@ async def test_one_policy_leads_to_exactly_these_writes(rig):
         assert conditions(cluster) == {
             "Ready": ("True", "Applied"),
             "NetworkEnforced": ("Unknown", "NotProven"),
+            "IdentityReady": ("True", "Exclusive"),
             "CertificateReady": ("True", "Issued"),
             "SecretsInjected": ("True", "NoneDeclared"),
             "ConsentComplete": ("True", "Mutual"),

@@ -1,6 +1,7 @@
 """Gateways, cloud metadata, the API server and DNS names as peers."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -151,6 +152,15 @@ def test_what_no_policy_grants_makes_no_role():
         "shop/orders", egress=[{"to": {"kubernetesAPI": {"rules": [CONFIG]}}, "ports": [{"port": 1}]}]
     )
     assert access_objects(with_ports) == ()
+
+
+def test_a_right_ends_with_its_rule():
+    """At the moment of `until` the Role says nothing of it any more; without a clock it counts as ended."""
+    end = datetime(2026, 1, 1, tzinfo=UTC)
+    rule = {"to": {"kubernetesAPI": {"rules": [CONFIG]}}, "until": end.isoformat()}
+    policy = a_policy("shop/orders", egress=[rule])
+    kept = [bool(access_objects(policy, now)) for now in (end - timedelta(seconds=1), end)]
+    assert (kept, access_objects(policy)) == ([True, False], ())
 
 
 def test_the_verbs_of_the_crd_are_those_of_the_guards():

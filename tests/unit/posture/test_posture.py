@@ -58,7 +58,7 @@ def applied(item, **more):
 
 
 def test_a_new_policy_gets_its_network_policy_and_its_status():
-    """The whole plan: one NetworkPolicy without force, a status with five conditions, a look at the renewal."""
+    """The whole plan: one NetworkPolicy without force, a status with six conditions, a look at the renewal."""
     view = a_policy_view()
     meant = spelled_out(compile_network(view, a_snapshot(view)).network_policy)
     found = plan()
@@ -79,11 +79,25 @@ def test_a_new_policy_gets_its_network_policy_and_its_status():
                     "NotProven",
                     "NetworkPolicy ssp-orders is written; no probe has shown that packets obey it",
                 ),
+                condition(
+                    "IdentityReady",
+                    "True",
+                    "Exclusive",
+                    "no other policy selects the same pods or writes the same Secret",
+                ),
                 condition("CertificateReady", "True", "Issued", "Secret orders-tls holds a certificate"),
                 condition("SecretsInjected", "True", "NoneDeclared", "the policy declares no secrets"),
                 condition("ConsentComplete", "True", "Mutual", "every edge between policies is declared on both sides"),
             ],
-            "summary": {"edges": 0, "applied": 0, "pending": 0, "degraded": 0},
+            "summary": {
+                "edges": 0,
+                "applied": 0,
+                "pending": 0,
+                "degraded": 0,
+                "expired": 0,
+                "requests": 0,
+                "gaps": 0,
+            },
             "capabilities": dict.fromkeys(CAPABILITIES, False),
             "emitted": [
                 {
@@ -117,6 +131,7 @@ def test_a_condition_keeps_its_time_while_its_status_lasts():
     assert times == {
         "Ready": "2026-01-01T13:00:00Z",
         "NetworkEnforced": STAMP,
+        "IdentityReady": STAMP,
         "CertificateReady": "2026-01-01T13:00:00Z",
         "SecretsInjected": STAMP,
         "ConsentComplete": STAMP,
@@ -181,6 +196,7 @@ def test_a_refused_write_changes_ready_and_nothing_else():
     assert [(one["type"], one["reason"]) for one in status["conditions"]] == [
         ("Ready", "ReconcileFailed"),
         ("NetworkEnforced", "NotProven"),
+        ("IdentityReady", "Exclusive"),
         ("CertificateReady", "Issued"),
         ("SecretsInjected", "NoneDeclared"),
         ("ConsentComplete", "Mutual"),

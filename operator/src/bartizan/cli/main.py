@@ -39,6 +39,9 @@ VERBS: Final[Mapping[str, Verb]] = {
     "graph": Verb("bartizan.cli.graph", "Draw who may talk to whom: text, DOT, Mermaid, SVG or JSON."),
     "can": Verb("bartizan.cli.can", "Say whether one service may call another, why, and what to add if not."),
     "reach": Verb("bartizan.cli.reach", "List everything that can be reached from one service."),
+    "requests": Verb("bartizan.cli.requests", "List callers that wait for a policy's consent."),
+    "approve": Verb("bartizan.cli.approve", "Admit a caller that asked."),
+    "deny": Verb("bartizan.cli.deny", "Deny a caller, and close its edge if it has one."),
     "uninstall": Verb("bartizan.cli.uninstall", "Open what bartizan closed, before its chart is removed."),
     "version": Verb("bartizan.cli.version", "Print the version of bartizan and of its API."),
 }

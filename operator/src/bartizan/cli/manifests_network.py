@@ -8,6 +8,7 @@ import asyncio
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeAlias
@@ -83,6 +84,7 @@ class Origin:
             enforced=self.assume_enforced,
             cluster_cidrs=tuple(self.cluster_cidrs or ()),
             system=_SYSTEM | {release},
+            now=datetime.now(UTC),
         )
         return Network(read_landscape(items, assumptions))
 

@@ -6,7 +6,6 @@ this before Helm removes anything; a person can run it by hand.
 """
 
 import asyncio
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -27,6 +26,7 @@ from bartizan.api.kinds import (
 )
 from bartizan.api.names import BASELINE_NETWORK_POLICY, MANAGED_BY, MANAGED_BY_LABEL, KubeObject
 from bartizan.cli.epilog import epilog
+from bartizan.cli.live import of_the_shell
 from bartizan.core.checks.render import admission_objects
 from bartizan.core.checks.settings import AdmissionSettings
 from bartizan.core.model import ObjectRef
@@ -198,7 +198,7 @@ def command(
     chosen = _network(network)
 
     async def act() -> None:
-        api = await Client.connect(kubeconfig or _of_the_shell())
+        api = await Client.connect(kubeconfig or of_the_shell())
         try:
             uninstall = Uninstall(api, release_namespace=namespace)
             if dry_run:
@@ -215,8 +215,3 @@ def _network(text: str) -> Network:
     if text not in get_args(Network):
         raise UninstallError(f"--network is {text!r}; allowed are {' and '.join(get_args(Network))}")
     return cast("Network", text)
-
-
-def _of_the_shell() -> Path | None:
-    given = os.environ.get("KUBECONFIG", "")
-    return Path(given) if given and "KUBERNETES_SERVICE_HOST" not in os.environ else None

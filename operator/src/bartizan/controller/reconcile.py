@@ -182,7 +182,7 @@ class Reconciler:
     async def _access(self, policy: PolicyView | InvalidPolicy, *, look: bool) -> AccessObserved:
         """Return the Role and RoleBinding of the policy's name; the API server is asked only where some are to be written."""
         name = api_access_name(policy.name)
-        look = look and isinstance(policy, PolicyView) and bool(granted(policy))
+        look = look and isinstance(policy, PolicyView) and bool(granted(policy, self._clock.now()))
         return AccessObserved(
             role=await self._found(ROLE, policy.namespace, name, look=look),
             binding=await self._found(ROLE_BINDING, policy.namespace, name, look=look),

@@ -99,6 +99,7 @@ class World:
                 },
                 names=dict(self._names),
                 capabilities=self._capabilities,
+                callers={key: frozenset(who) for key, who in self._callers.items()},
             )
         return self._snapshot
 

@@ -6,7 +6,8 @@ only what decisions read, so that a test builds them in a line.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from datetime import UTC, datetime, timedelta
+from typing import Final, TypeAlias
 
 from bartizan.api.names import KubeObject
 from bartizan.api.v1alpha1 import Protocol, SecurityBaselineSpec, ServiceSecurityPolicySpec, TrustDomainSpec
@@ -15,6 +16,11 @@ from bartizan.core.reasons import Mode
 
 PolicyKey: TypeAlias = tuple[str, str]
 """Namespace and name of a policy."""
+
+END_OF_TIME: Final = datetime.max.replace(tzinfo=UTC)
+"""When a rule without `until` ends."""
+WITHOUT_CLOCK: Final = END_OF_TIME - timedelta(microseconds=1)
+"""The moment for whoever has no clock: every rule that can end has ended, and those that cannot have not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +127,10 @@ class Snapshot:
     names: Mapping[str, ResolvedName] = field(default_factory=dict)
     """What is known of the DNS names that policies call."""
     capabilities: Capabilities = field(default_factory=Capabilities)
+    callers: Mapping[PolicyKey, frozenset[PolicyKey]] | None = None
+    """Which policies name a policy, where somebody keeps count; None: whoever asks looks through all of them."""
+    now: datetime = WITHOUT_CLOCK
+    """The moment that is judged. Without a clock every rule that can end counts as ended: nothing stays open too long."""
 
     def mode(self, namespace: str) -> Mode:
         """Return how `namespace` is governed; one that is not known is not governed."""

@@ -11,9 +11,12 @@ from bartizan.api.v1alpha1 import EdgeStatus
 from bartizan.core.conditions import Observation, Status
 from bartizan.core.injection.plan import annotations
 from bartizan.core.model import InvalidPolicy, PolicyView
+from bartizan.core.overlap import Conflict
 from bartizan.core.reasons import ConditionType, Mode, Reason
 
-_CONSENT: Final = frozenset({Reason.PENDING_CONSENT, Reason.PEER_NOT_FOUND})
+_CONSENT: Final = frozenset(
+    {Reason.PENDING_CONSENT, Reason.PEER_NOT_FOUND, Reason.CONSENT_DENIED, Reason.CONSENT_EXPIRED}
+)
 _TAKEN: Final = frozenset({Reason.METADATA_CLOSED, Reason.IP_SNAPSHOT})
 _NAMED: Final = 3
 """How many edges a message names before it only counts the rest."""
@@ -73,12 +76,19 @@ def consent(edges: Sequence[EdgeStatus]) -> Observation:
     """ConsentComplete."""
     kind = ConditionType.CONSENT_COMPLETE
     waiting = [edge for edge in edges if edge.reason in _CONSENT]
-    missing = [edge for edge in waiting if edge.reason == Reason.PEER_NOT_FOUND]
-    if missing:
-        return _observed(kind, "False", Reason.PEER_NOT_FOUND, _listed(missing))
-    if waiting:
-        return _observed(kind, "False", Reason.PENDING_CONSENT, _listed(waiting))
+    for reason in (Reason.PEER_NOT_FOUND, Reason.CONSENT_DENIED, Reason.CONSENT_EXPIRED, Reason.PENDING_CONSENT):
+        if found := [edge for edge in waiting if edge.reason == reason]:
+            return _observed(kind, "False", reason, _listed(found))
     return _observed(kind, "True", Reason.MUTUAL, "every edge between policies is declared on both sides")
+
+
+def identity(overlaps: Sequence[Conflict]) -> Observation:
+    """IdentityReady: whether the pods and the certificate's Secret are this policy's alone."""
+    kind = ConditionType.IDENTITY_READY
+    if overlaps:
+        message = "; ".join(one.message for one in overlaps[:_NAMED])
+        return _observed(kind, "False", Reason.OVERLAPPING_POLICIES, message)
+    return _observed(kind, "True", Reason.EXCLUSIVE, "no other policy selects the same pods or writes the same Secret")
 
 
 def ready(others: Iterable[Observation], edges: Sequence[EdgeStatus]) -> Observation:

@@ -23,9 +23,11 @@ from bartizan.core.capabilities import Capabilities
 from bartizan.core.conditions import Observation, changed, dumped, laid_over, lean, read_conditions
 from bartizan.core.model import InvalidPolicy, ObjectRef, PolicyView, Snapshot
 from bartizan.core.network.compile import CompiledNetwork, compile_network
+from bartizan.core.network.requests import first_seen, open_requests
 from bartizan.core.observations import (
     consent,
     failed,
+    identity,
     invalid,
     network,
     not_governed,
@@ -35,9 +37,10 @@ from bartizan.core.observations import (
 from bartizan.core.ownership import is_ours, removal, spelled_out, upkeep
 from bartizan.core.plan import Apply, Delete, Event, Plan
 from bartizan.core.reasons import ConditionType, Mode, Reason
+from bartizan.core.shared_ground import overlaps, shared_identity, siblings
 
-MAX_EDGES: Final = 50
-"""How many edges a status lists; the summary counts all."""
+MAX_LISTED: Final = 50
+"""How many edges, requests and gaps a status lists; the summary counts all."""
 LOOK_AGAIN: Final = timedelta(seconds=60)
 """After how long an object in our way is looked at again: nothing tells us when somebody else's object goes."""
 SOON: Final = timedelta(seconds=1)
@@ -98,7 +101,8 @@ def plan_policy(
         status = PolicyStatus(mode=Mode.NOT_GOVERNED.value)
         plan = _spoken(policy, observed, status, (not_governed(policy.namespace),), now=now)
         return _joined(plan, deletes=opened, look_after=_waits_for_isolation(observed))
-    return _governed(policy, mode=mode, snapshot=snapshot, observed=observed, certificate=certificate, now=now)
+    at_now = replace(snapshot, now=now)
+    return _governed(policy, mode=mode, snapshot=at_now, observed=observed, certificate=certificate, now=now)
 
 
 def _governed(
@@ -126,17 +130,20 @@ def _governed(
         deletes = (*_opened(policy, observed), *deletes)
     others = (
         network(mode, compiled.network_policy["metadata"]["name"], conflict=conflict),
+        identity(overlaps(policy, siblings(policy, snapshot))),
         certificate.observation,
         secrets_injected(policy, mode, observed.index),
         consent(compiled.edges),
     )
     status = _status(mode, compiled, certificate, snapshot.capabilities, emits_network=enforced and not conflict)
+    status = _with_neighbours(status, policy, snapshot, observed)
     plan = Plan()
     if certificate.settled:
         plan = _spoken(policy, observed, status, (ready(others, compiled.edges), *others), now=now)
     waits = (
         certificate.look_after,
         LOOK_AGAIN if conflict or access.conflict else None,
+        compiled.changes_at - now if compiled.changes_at else None,
         _waits_for_isolation(observed, enforced=enforced),
     )
     return _joined(plan, applies=applies, deletes=deletes, look_after=soonest(waits))
@@ -157,10 +164,27 @@ def _status(
     return PolicyStatus(
         mode=mode.value,
         summary=_summary(compiled.edges),
-        edges=compiled.edges[:MAX_EDGES],
+        edges=compiled.edges[:MAX_LISTED],
         certificate=certificate.status,
         capabilities=CapabilitiesStatus(**asdict(capabilities)),
         emitted=tuple(emitted),
+    )
+
+
+def _with_neighbours(
+    status: PolicyStatus, policy: PolicyView, snapshot: Snapshot, observed: PolicyObserved
+) -> PolicyStatus:
+    """Return the status with what other policies ask of this one, and share with it."""
+    before = (observed.item.get("status") or {}).get("requests") or ()
+    requests = open_requests(policy, snapshot, first_seen(before))
+    gaps = shared_identity(policy, siblings(policy, snapshot))
+    counts = {"requests": len(requests), "gaps": len(gaps)}
+    return status.model_copy(
+        update={
+            "summary": status.summary.model_copy(update=counts),
+            "requests": requests[:MAX_LISTED],
+            "gaps": gaps[:MAX_LISTED],
+        }
     )
 
 
@@ -182,6 +206,7 @@ def _summary(edges: tuple[EdgeStatus, ...]) -> PolicySummary:
         applied=states.count("Applied"),
         pending=states.count("PendingConsent"),
         degraded=states.count("Degraded") + states.count("Denied"),
+        expired=states.count("Expired"),
     )
 
 

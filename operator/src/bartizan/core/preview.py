@@ -15,6 +15,7 @@ from bartizan.core.admission import judge
 from bartizan.core.checks.finding import Violation
 from bartizan.core.edge_changes import EdgeChanges, OpenEdges, edge_changes
 from bartizan.core.index import compile_index
+from bartizan.core.late_rules import late_rules
 from bartizan.core.model import InvalidPolicy, PolicyView, Snapshot
 from bartizan.core.overlap import conflicts, labels_of
 from bartizan.core.reasons import Mode, Reason
@@ -23,7 +24,7 @@ from bartizan.core.select import matches
 PREFIX: Final = "bartizan: "
 """Every warning begins with it: the API server does not say who warns."""
 _PODS_SHOWN: Final = 5
-_WORDS: Final = {"PendingConsent": "pending", "Degraded": "narrowed", "Denied": "denied"}
+_WORDS: Final = {"PendingConsent": "pending", "Degraded": "narrowed", "Denied": "denied", "Expired": "expired"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,13 +56,15 @@ def preview(
     found = conflicts(new, others, existing)
     known = {(one.other, one.field) for one in conflicts(old, others, existing)} if old else set()
     errors = tuple(one.message for one in found if (one.other, one.field) not in known)
-    if errors:
+    late = late_rules(old, new, snapshot.now)
+    if errors := errors + (late if old else ()):
         return Preview(errors=errors)
     mode = snapshot.mode(new.namespace)
     changes = edge_changes(old, new, snapshot)
     warnings = (
         *_governed(new, mode),
         *(one.message for one in found),
+        *late,
         *(_edges("lost", changes.lost) if mode is Mode.ENFORCE else ()),
         *(_edges("gained", changes.gained) if mode is Mode.ENFORCE else ()),
         *_unmet(changes),

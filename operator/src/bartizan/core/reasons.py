@@ -23,6 +23,7 @@ class ConditionType(StrEnum):
     CERTIFICATE_READY = "CertificateReady"
     SECRETS_INJECTED = "SecretsInjected"
     CONSENT_COMPLETE = "ConsentComplete"
+    IDENTITY_READY = "IdentityReady"
 
 
 class Reason(StrEnum):
@@ -59,6 +60,11 @@ class Reason(StrEnum):
     """An authority's Secret is gone or unreadable; it is never made again silently."""
     SECRET_NOT_OURS = "SecretNotOurs"  # noqa: S105 -- a reason, not a password
     """A Secret of that name exists and belongs to somebody else."""
+    # IdentityReady
+    EXCLUSIVE = "Exclusive"
+    """No other policy selects the same pods or writes the same Secret."""
+    OVERLAPPING_POLICIES = "OverlappingPolicies"
+    """Another policy selects the same pods or writes the same Secret; the message names it."""
     # SecretsInjected
     GATE_HOLDS = "GateHolds"
     """Pods get the annotations, and a pod without them is refused."""
@@ -69,6 +75,12 @@ class Reason(StrEnum):
     """Every edge between policies is declared on both sides."""
     PENDING_CONSENT = "PendingConsent"
     """The other policy does not declare its side."""
+    CONSENT_DENIED = "ConsentDenied"
+    """The other policy was asked and denied it."""
+    CONSENT_EXPIRED = "ConsentExpired"
+    """The other policy declared its side until a time that has passed."""
+    EXPIRED = "Expired"
+    """The rule's own `until` has passed."""
     PEER_NOT_FOUND = "PeerNotFound"
     """No policy of that name exists."""
     PORT_NOT_FOUND = "PortNotFound"
@@ -85,3 +97,10 @@ class Reason(StrEnum):
     """NetworkPolicy cannot say such a peer."""
     RANGES_UNKNOWN = "RangesUnknown"
     """The addresses inside the cluster are not known, so what lies outside cannot be said."""
+
+
+class GapType(StrEnum):
+    """Which hole a gap is."""
+
+    SHARED_IDENTITY = "SharedIdentity"
+    """Several policies name one ServiceAccount, so their certificates cannot be told apart."""

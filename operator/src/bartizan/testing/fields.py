@@ -19,6 +19,7 @@ _KEYED_LISTS: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
     ("*", "metadata.ownerReferences"): ("uid",),
     ("*", "status.conditions"): ("type",),
     ("Service", "spec.ports"): ("port", "protocol"),
+    ("ServiceSecurityPolicy", "spec.network.decisions"): ("namespace", "service"),
     ("Pod", "spec.containers"): ("name",),
     ("Pod", "spec.initContainers"): ("name",),
     ("Pod", "spec.volumes"): ("name",),

@@ -6,6 +6,7 @@ namespace can't be listed the preview says so instead of guessing.
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from bartizan.api.kinds import POD, POLICY
@@ -14,6 +15,7 @@ from bartizan.core.model import InvalidPolicy, PolicyView, Snapshot
 from bartizan.core.preview import PREFIX, Preview, preview
 from bartizan.core.views import read_policy
 from bartizan.kube.api import KubeApi
+from bartizan.kube.clock import Clock, SystemClock
 from bartizan.kube.errors import KubeError
 from bartizan.webhook.codec import Answer, Review
 
@@ -24,9 +26,10 @@ _UNNAMED: Final = "(unnamed)"
 class Reviewer:
     """Answers reviews of policies from what its reflectors hold, and a list of the namespace's pods taken for each review."""
 
-    def __init__(self, api: KubeApi, snapshot: Callable[[], Snapshot]) -> None:
+    def __init__(self, api: KubeApi, snapshot: Callable[[], Snapshot], *, clock: Clock | None = None) -> None:
         self._api = api
         self._snapshot = snapshot
+        self._clock = clock or SystemClock()
 
     async def answer(self, review: Review) -> Answer:
         """Return the answer. Never raises for anything that is in the review."""
@@ -38,7 +41,7 @@ class Reviewer:
         before = read_policy(_canonical(review, review.old)) if review.old else None
         old = before if isinstance(before, PolicyView) else None
         pods = await self._pods(review.namespace)
-        snapshot = self._snapshot()
+        snapshot = replace(self._snapshot(), now=self._clock.now())
         # A preview of a large namespace takes tens of milliseconds: readiness and other reviews go on meanwhile.
         return _told(await asyncio.to_thread(preview, old, new, snapshot, pods))
 

@@ -5,6 +5,7 @@ from bartizan.api.v1alpha1.common import ApiModel, LabelSelector, Requirement
 from bartizan.api.v1alpha1.identity import Identity, Mtls, SecretRef
 from bartizan.api.v1alpha1.index import IndexEntry, PolicyIndexSpec
 from bartizan.api.v1alpha1.network import (
+    Decision,
     EgressPort,
     EgressRule,
     IngressRule,
@@ -22,8 +23,10 @@ from bartizan.api.v1alpha1.status import (
     Condition,
     EdgeStatus,
     EmittedObject,
+    GapStatus,
     PolicyStatus,
     PolicySummary,
+    RequestStatus,
 )
 from bartizan.api.v1alpha1.trust_domain import AuthorityStatus, TrustDomainSpec, TrustDomainStatus
 
@@ -34,11 +37,13 @@ __all__ = [
     "CapabilitiesStatus",
     "CertificateStatus",
     "Condition",
+    "Decision",
     "DnsService",
     "EdgeStatus",
     "EgressPort",
     "EgressRule",
     "EmittedObject",
+    "GapStatus",
     "Identity",
     "IndexEntry",
     "IngressRule",
@@ -51,6 +56,7 @@ __all__ = [
     "PolicySummary",
     "Port",
     "Protocol",
+    "RequestStatus",
     "Requirement",
     "SecretFile",
     "SecretItem",

@@ -7,8 +7,8 @@ from pydantic import ConfigDict, Field
 
 from bartizan.api.duration import Duration
 from bartizan.api.v1alpha1.common import ApiModel, DnsLabel, LabelSelector, cel, cel_rules
-from bartizan.api.v1alpha1.network import BLOCK, Cidr, is_block
 from bartizan.api.v1alpha1.peers import Fqdn
+from bartizan.api.v1alpha1.values import BLOCK, Cidr, is_block
 
 
 class DnsService(ApiModel):
@@ -82,5 +82,7 @@ class SecurityBaselineSpec(ApiModel):
 
     network: BaselineNetwork = BaselineNetwork()
     """Network floors."""
+    widening: Literal["Own", "Review"] = "Own"
+    """Own: whoever may update a policy may widen it. Review: new or wider rules, ports or pods take the RBAC verb `approve`."""
     mtls: BaselineMtls = BaselineMtls()
     """Certificate floors."""

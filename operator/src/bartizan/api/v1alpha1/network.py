@@ -4,11 +4,9 @@ Neighbours are named by their policy (`service: payments`), never by labels or a
 Everything not listed is denied, both ways.
 """
 
-import re
-from ipaddress import ip_network
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from bartizan.api.v1alpha1.common import (
     DNS_SUBDOMAIN,
@@ -20,31 +18,13 @@ from bartizan.api.v1alpha1.common import (
     cel_rules,
 )
 from bartizan.api.v1alpha1.peers import CLUSTER_NAMES, Fqdn, KubernetesApiPeer
+from bartizan.api.v1alpha1.values import BLOCK, Cidr, Moment, is_block
 
 Protocol = Literal["TCP", "UDP", "SCTP"]
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
 PortName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", min_length=1, max_length=15)]
-BLOCK: Final = "an IPv4 or IPv6 block without bits below its prefix, such as 203.0.113.0/24 or 2001:db8::/32"
-
-
-def is_block(expression: str) -> str:
-    """Return the CEL expression that says whether a string is such a block."""
-    return f"(isCIDR({expression}) && cidr({expression}) == cidr({expression}).masked())"
-
-
-def _block(text: str) -> str:
-    """Refuse what is not an address block, so that no decision meets one even where the API server's rules were bypassed."""
-    if not re.fullmatch(r"[0-9a-fA-F.:]+/[0-9]{1,3}", text):
-        raise ValueError(f"not an address block: {text!r}; write {BLOCK}")
-    ip_network(text)
-    return text
-
-
 GatewayName = Annotated[str, Field(pattern=DNS_SUBDOMAIN, min_length=1, max_length=63)]
 """The name of a Gateway as the value of a label, which is how its pods bear it."""
-Cidr = Annotated[str, Field(min_length=3, max_length=43), AfterValidator(_block)]
-"""A block of addresses in CIDR notation (RFC 4632, RFC 4291), without bits below the prefix."""
-
 PEER_KINDS = ("service", "workload", "self", "gateway", "internet", "cidr", "fqdn", "kubernetesAPI", "cloudMetadata")
 _CALLED_ONLY: Final = ("fqdn", "kubernetesAPI", "cloudMetadata")
 _ONE_KIND = cel(
@@ -141,6 +121,10 @@ class Peer(ApiModel):
     Allowed only where the SecurityBaseline allows it."""
 
 
+Purpose = Annotated[str, Field(max_length=256)]
+"""A sentence for the people who review the rule."""
+
+
 class IngressRule(ApiModel):
     """Who may call, and on which of the service's ports."""
 
@@ -158,6 +142,41 @@ class IngressRule(ApiModel):
     """The caller."""
     ports: tuple[PortName, ...] = Field(default=(), max_length=32)
     """Names from `network.ports`; left out: all of them."""
+    until: Moment | None = None
+    """When the rule ends by itself (RFC 3339), on both sides of the edge; left out: never."""
+    reason: Purpose | None = None
+    """Why the caller may call, for the people who review it; shown in the status."""
+
+
+class Decision(ApiModel):
+    """The answer to one caller that asked, as `bartizan approve` and `bartizan deny` write it.
+
+    It has a list of its own, apart from `ingress`, so that whoever applies the rest of the policy from a repository neither
+    takes it back nor has to know of it.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra=cel_rules(
+            cel(
+                "self.verdict == 'Approved' || (self.ports.size() == 0 && !has(self.until))",
+                "ports and until go with Approved: a denial holds on every port until it is changed",
+                fieldPath=".verdict",
+            )
+        )
+    )
+
+    service: ObjectName
+    """The name of the caller's ServiceSecurityPolicy."""
+    namespace: DnsLabel
+    """The namespace of that policy."""
+    verdict: Literal["Approved", "Denied"]
+    """Approved: the caller may call, as if `ingress` listed it. Denied: it may not, even if `ingress` lists it."""
+    ports: tuple[PortName, ...] = Field(default=(), max_length=32)
+    """Names from `network.ports` that are approved; left out: all of them."""
+    until: Moment | None = None
+    """When the approval ends by itself (RFC 3339), on both sides of the edge; left out: never."""
+    reason: Purpose | None = None
+    """Why; shown to the caller."""
 
 
 class EgressPort(ApiModel):
@@ -223,8 +242,10 @@ class EgressRule(ApiModel):
     """The called side."""
     ports: tuple[EgressPort, ...] = Field(default=(), max_length=32)
     """Which ports; left out for a service or self: all that it declares."""
-    reason: str | None = Field(default=None, max_length=256)
-    """Why the call is needed, for the people who review it; shown in the status."""
+    until: Moment | None = None
+    """When the rule ends by itself (RFC 3339), on both sides of the edge; left out: never."""
+    reason: Purpose | None = None
+    """Why the call is needed, for the people who review it; shown in the status and in the called side's requests."""
 
 
 class Network(ApiModel):
@@ -256,3 +277,16 @@ class Network(ApiModel):
     """Who may call. Nobody else can."""
     egress: tuple[EgressRule, ...] = Field(default=(), max_length=128)
     """Whom the service may call. Nothing else but the cluster's DNS."""
+    consent: Literal["Mutual"] = "Mutual"
+    """Mutual: an edge between two policies lives only where the caller asks and the called side admits it."""
+    decisions: Annotated[
+        tuple[Decision, ...],
+        Field(
+            max_length=128,
+            json_schema_extra={
+                "x-kubernetes-list-type": "map",
+                "x-kubernetes-list-map-keys": ["namespace", "service"],
+            },
+        ),
+    ] = ()
+    """Callers that asked and were answered, at most one answer each. Approving takes the RBAC verb `approve` on the policy."""

@@ -41,12 +41,42 @@ class EdgeStatus(ApiModel):
     """The called side, for an egress edge."""
     ports: tuple[str, ...] = ()
     """Port and protocol, such as `8443/TCP`."""
-    state: Literal["Applied", "PendingConsent", "Degraded", "Denied"]
-    """Applied: written. PendingConsent: the other side has not declared it. Degraded, Denied: see reason."""
+    state: Literal["Applied", "PendingConsent", "Degraded", "Denied", "Expired"]
+    """Applied: written. PendingConsent: the other side has not declared it. Expired: it ended. Degraded, Denied: see reason."""
     reason: str | None = None
     """Why it is not simply applied, from a closed set."""
     message: str | None = None
     """The same for a person; or the reason the policy gives for the edge."""
+    until: datetime | None = None
+    """When the edge closes by itself, or a port of it does, whichever side says so; for an expired one when it closed."""
+
+
+class RequestStatus(ApiModel):
+    """A caller that asks for this service and waits for consent."""
+
+    from_: str = Field(alias="from")
+    """The caller, as `namespace/name` of its policy."""
+    ports: tuple[str, ...] = ()
+    """The ports it waits for, by this policy's own names."""
+    reason: str | None = None
+    """Why, in the caller's words."""
+    since: datetime
+    """When the request was first seen."""
+    until: datetime | None = None
+    """When the caller's own rule ends."""
+
+
+class GapStatus(ApiModel):
+    """A hole in the posture that bartizan sees and the policy alone cannot close."""
+
+    type: str = Field(max_length=64)
+    """Which hole, from a closed set."""
+    object: str = Field(max_length=384)
+    """What makes it, as `Kind namespace/name`."""
+    message: str = Field(max_length=1024)
+    """What it means for this service."""
+    fix: str = Field(max_length=1024)
+    """What closes it."""
 
 
 class CertificateStatus(ApiModel):
@@ -107,6 +137,12 @@ class PolicySummary(ApiModel):
     """Edges that wait for the other side."""
     degraded: int = 0
     """Edges that are narrower than declared."""
+    expired: int = 0
+    """Edges that have ended by themselves."""
+    requests: int = 0
+    """Callers that wait for this policy's consent."""
+    gaps: int = 0
+    """Holes found."""
 
 
 class PolicyStatus(ApiModel):
@@ -117,11 +153,15 @@ class PolicyStatus(ApiModel):
     mode: str = "NotGoverned"
     """Enforce, Warn, Audit, or NotGoverned: the namespace's."""
     conditions: Conditions = ()
-    """Ready, NetworkEnforced, CertificateReady, SecretsInjected, ConsentComplete."""
+    """Ready, NetworkEnforced, IdentityReady, CertificateReady, SecretsInjected, ConsentComplete."""
     summary: PolicySummary = PolicySummary()
     """Counts."""
     edges: tuple[EdgeStatus, ...] = Field(default=(), max_length=50)
     """The edges, at most 50; the summary counts all."""
+    requests: tuple[RequestStatus, ...] = Field(default=(), max_length=50)
+    """Callers that wait for this policy's consent, longest waiting first, at most 50; the summary counts all."""
+    gaps: tuple[GapStatus, ...] = Field(default=(), max_length=50)
+    """Named holes, at most 50; the summary counts all."""
     certificate: CertificateStatus | None = None
     """The certificate in force."""
     capabilities: CapabilitiesStatus | None = None

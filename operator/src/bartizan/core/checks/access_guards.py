@@ -109,12 +109,18 @@ def grants_guard() -> KubeObject:
 
 
 def _rights(item: str) -> str:
-    """Return the expression of all rights in a policy, each as `group|resource|subresource|name|verb`."""
+    """Return the expression of all rights in a policy, each as `group|resource|subresource|name|verb|until`.
+
+    The end belongs to it: a right that has ended, or would, is asked for anew when it is to last longer.
+    """
     names = "(r.?resourceNames.orValue([]).size() == 0 ? [''] : r.resourceNames)"
-    text = "g + '|' + s.split('/')[0] + '|' + (s.contains('/') ? s.split('/')[1] : '') + '|' + n + '|' + v"
+    text = (
+        "g + '|' + s.split('/')[0] + '|' + (s.contains('/') ? s.split('/')[1] : '') + '|' + n + '|' + v + '|' + until"
+    )
     inner = f"r.verbs.map(v, {text}).join(';')"
     for variable, values in (("n", names), ("s", "r.resources"), ("g", "r.apiGroups")):
         inner = f"{values}.map({variable}, {inner}).join(';')"
+    inner = inner.replace("until", "(has(e.until) ? string(e.until) : '')")
     rules = f"e.?to.?kubernetesAPI.?rules.orValue([]).map(r, {inner}).join(';')"
     return f"{item}.?spec.?network.?egress.orValue([]).map(e, {rules}).join(';').split(';').filter(a, a != '')"
 

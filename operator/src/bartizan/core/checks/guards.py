@@ -3,12 +3,14 @@
 A namespace's label decides whether it is governed, the index decides what the gate knows, and the controller's RoleBindings
 decide which Secrets it can read. Changing the first two takes the RBAC verb `govern` on securitybaselines.bartizan.dev, asked
 of the API server's own authorizer; the third, and what rights policies grant, are in `access_guards`.
+Who may answer callers and widen policies is told in `widening`.
 """
 
 from typing import Final
 
 from bartizan.api.kinds import VALIDATING_BINDING, VALIDATING_POLICY
 from bartizan.api.names import ENFORCEMENT_LABEL, GROUP, KubeObject
+from bartizan.core.checks import widening
 from bartizan.core.checks.access_guards import bindings_guard, grants_guard, roles_guard
 from bartizan.core.checks.settings import LABEL_VALUES, LABELS, AdmissionSettings
 
@@ -25,6 +27,22 @@ def guards(settings: AdmissionSettings) -> list[KubeObject]:
             item
             for guard in (bindings_guard(settings), roles_guard(settings), grants_guard())
             for item in _guard(**guard)
+        ),
+        *_guard(
+            widening.DECISIONS,
+            widening.rule(),
+            widening.decisions_variables(),
+            widening.decisions_validations(),
+            [],
+        ),
+        *_reviewed(
+            _guard(
+                widening.WIDENING,
+                widening.rule(),
+                widening.widening_variables(),
+                widening.widening_validations(),
+                [widening.review()],
+            )
         ),
     ]
 
@@ -76,6 +94,15 @@ def _namespace_validations() -> list[KubeObject]:
             "message": f"bartizan: changing label {ENFORCEMENT_LABEL} takes {_GOVERN_HINT}",
             "reason": "Forbidden",
         },
+    ]
+
+
+def _reviewed(objects: list[KubeObject]) -> list[KubeObject]:
+    """Return a guard and its binding with the SecurityBaseline as its parameter."""
+    policy, binding = objects
+    return [
+        {**policy, "spec": {"paramKind": widening.PARAM_KIND, **policy["spec"]}},
+        {**binding, "spec": {**binding["spec"], "paramRef": widening.PARAM_REF}},
     ]
 
 

@@ -6,6 +6,7 @@ ServiceAccount and to nobody else. Who may write such rules is the API server's 
 """
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Final
 
 from bartizan.api.grants import CLOSED_GROUPS, CLOSED_RESOURCES
@@ -13,7 +14,8 @@ from bartizan.api.kinds import ROLE, ROLE_BINDING
 from bartizan.api.names import KubeObject, api_access_name
 from bartizan.api.v1alpha1.peers import ApiRule
 from bartizan.core.emit import owned_by
-from bartizan.core.model import PolicyView, Snapshot
+from bartizan.core.model import WITHOUT_CLOCK, PolicyView, Snapshot
+from bartizan.core.network.expiry import in_force
 from bartizan.core.network.ports import PortRange
 from bartizan.core.network.ranges import CLOSED, block_peer, inside, read_block
 from bartizan.core.network.rules import egress_problem
@@ -37,9 +39,9 @@ def api_server_edge(draft: Draft, snapshot: Snapshot) -> Edge:
     return Edge(draft.applied(ports, ()).status, tuple(grants))
 
 
-def access_objects(policy: PolicyView) -> tuple[KubeObject, ...]:
-    """Return the Role and the RoleBinding that the policy's rules come to; nothing if there are none that count."""
-    rules = [_rule(rule) for rule in granted(policy)]
+def access_objects(policy: PolicyView, now: datetime = WITHOUT_CLOCK) -> tuple[KubeObject, ...]:
+    """Return the Role and the RoleBinding that the policy's rules come to at `now`; nothing if there are none that count."""
+    rules = [_rule(rule) for rule in granted(policy, now)]
     if not rules:
         return ()
     meta = {"name": api_access_name(policy.name)}
@@ -54,15 +56,15 @@ def access_objects(policy: PolicyView) -> tuple[KubeObject, ...]:
     return (owned_by(policy, role), owned_by(policy, binding))
 
 
-def granted(policy: PolicyView) -> tuple[ApiRule, ...]:
-    """Return the rules of a policy that count, sorted, each once."""
-    found = {rule.model_dump_json(): rule for rule in _declared(policy) if not _closed(rule)}
+def granted(policy: PolicyView, now: datetime = WITHOUT_CLOCK) -> tuple[ApiRule, ...]:
+    """Return the rules of a policy that count at `now`, sorted, each once; without a clock none that can end."""
+    found = {rule.model_dump_json(): rule for rule in _declared(policy, now) if not _closed(rule)}
     return tuple(rule for _, rule in sorted(found.items()))
 
 
-def _declared(policy: PolicyView) -> Iterator[ApiRule]:
+def _declared(policy: PolicyView, now: datetime) -> Iterator[ApiRule]:
     for rule in policy.spec.network.egress:
-        if rule.to.kubernetes_api is not None and egress_problem(policy, rule) is None:
+        if rule.to.kubernetes_api is not None and egress_problem(policy, rule) is None and in_force(rule, now):
             yield from rule.to.kubernetes_api.rules
 
 

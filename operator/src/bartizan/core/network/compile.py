@@ -8,6 +8,7 @@ changes nothing and drift is a difference in meaning.
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from bartizan.api.names import (
@@ -21,8 +22,10 @@ from bartizan.api.v1alpha1 import EdgeStatus
 from bartizan.core.emit import owned_by, sealed
 from bartizan.core.model import PolicyView, Snapshot
 from bartizan.core.network.api_server import access_objects
+from bartizan.core.network.callers import ingress_rules
 from bartizan.core.network.dns import dns_grants
 from bartizan.core.network.edges import egress_edge, ingress_edge
+from bartizan.core.network.expiry import next_end
 from bartizan.core.network.peers import neighbours
 from bartizan.core.network.ports import PortRange, merged, port_entry
 from bartizan.core.network.verdicts import Grant
@@ -41,16 +44,18 @@ class CompiledNetwork:
     """One status per declared rule: callers first, then called sides, by name."""
     access: tuple[KubeObject, ...] = ()
     """The Role and RoleBinding for the API server, owned and sealed like the NetworkPolicy; empty if nothing is granted."""
+    changes_at: datetime | None = None
+    """When next something of this ends by itself; None: only when somebody changes something."""
 
 
 def compile_network(policy: PolicyView, snapshot: Snapshot) -> CompiledNetwork:
-    """Return the NetworkPolicy of `policy` and the status of its edges.
+    """Return the NetworkPolicy of `policy` and the status of its edges at the snapshot's moment.
 
     Never fails: what cannot be read opens nothing and is said in the edge's status. Whether the object is written (the
     namespace's mode) is not decided here.
     """
     network = policy.spec.network
-    ingress = [ingress_edge(policy, rule, snapshot) for rule in network.ingress]
+    ingress = [ingress_edge(policy, rule, snapshot) for rule in ingress_rules(policy)]
     egress = [egress_edge(policy, rule, snapshot) for rule in network.egress]
     inward = [grant for edge in ingress for grant in edge.grants]
     outward = [grant for edge in egress for grant in edge.grants]
@@ -65,7 +70,10 @@ def compile_network(policy: PolicyView, snapshot: Snapshot) -> CompiledNetwork:
     item = {**_shell(policy.namespace, network_policy_name(policy.name)), "spec": spec}
     statuses = [edge.status for edge in (*ingress, *egress)]
     return CompiledNetwork(
-        network_policy=owned_by(policy, item), edges=_ordered(statuses), access=access_objects(policy)
+        network_policy=owned_by(policy, item),
+        edges=_ordered(statuses),
+        access=access_objects(policy, snapshot.now),
+        changes_at=next_end(policy, snapshot),
     )
 
 

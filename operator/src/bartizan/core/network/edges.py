@@ -4,6 +4,7 @@ from bartizan.api.v1alpha1 import EgressRule, IngressRule, Peer
 from bartizan.core.model import PolicyView, Snapshot
 from bartizan.core.network.api_server import api_server_edge
 from bartizan.core.network.consent import egress_to_policy, ingress_from_policy
+from bartizan.core.network.expiry import ends, in_force, spoken
 from bartizan.core.network.fqdn import fqdn_edge
 from bartizan.core.network.gateways import gateway_edge
 from bartizan.core.network.metadata import cloud_metadata_edge
@@ -17,10 +18,12 @@ from bartizan.core.reasons import Reason
 
 def ingress_edge(policy: PolicyView, rule: IngressRule, snapshot: Snapshot) -> Edge:
     """Return what an ingress rule comes to."""
-    draft = Draft(name=peer_name(rule.from_, policy), inward=True)
+    draft = Draft(name=peer_name(rule.from_, policy), inward=True, purpose=rule.reason, until=rule.until)
     problem = ingress_problem(policy, rule)
     if problem:
         return draft.denied(Reason.INVALID_SPEC, problem)
+    if not in_force(rule, snapshot.now):
+        return draft.expired(Reason.EXPIRED, (), _ended(rule))
     key = policy_key(rule.from_, policy)
     if key is not None:
         return ingress_from_policy(draft, policy, rule, key, snapshot)
@@ -32,15 +35,21 @@ def ingress_edge(policy: PolicyView, rule: IngressRule, snapshot: Snapshot) -> E
 
 def egress_edge(policy: PolicyView, rule: EgressRule, snapshot: Snapshot) -> Edge:
     """Return what an egress rule comes to."""
-    draft = Draft(name=peer_name(rule.to, policy), inward=False, purpose=rule.reason)
+    draft = Draft(name=peer_name(rule.to, policy), inward=False, purpose=rule.reason, until=rule.until)
     problem = egress_problem(policy, rule)
     if problem:
         return draft.denied(Reason.INVALID_SPEC, problem)
+    if not in_force(rule, snapshot.now):
+        return draft.expired(Reason.EXPIRED, (), _ended(rule))
     key = policy_key(rule.to, policy)
     if key is not None:
         return egress_to_policy(draft, policy, rule, key, snapshot)
     numbers = frozenset(number for number in map(read_number, rule.ports) if number is not None)
     return _outside_edge(draft, numbers, rule.to, snapshot)
+
+
+def _ended(rule: IngressRule | EgressRule) -> str:
+    return f"ended by itself at {spoken(ends(rule))}: set until to a later time, or take the rule out"
 
 
 def _outside_edge(draft: Draft, ports: frozenset[PortRange], peer: Peer, snapshot: Snapshot) -> Edge:

@@ -10,6 +10,7 @@ from typing import Final, Literal, TypeAlias
 
 from bartizan.api.v1alpha1 import EdgeStatus, Peer
 from bartizan.core.model import PolicyView, Snapshot
+from bartizan.core.network.callers import placed_ingress_rules
 from bartizan.core.network.dns import DNS_PORTS
 from bartizan.core.network.edges import egress_edge, ingress_edge
 from bartizan.core.network.graph_nodes import DNS, Node, Nodes
@@ -51,9 +52,8 @@ def declarations(snapshot: Snapshot, nodes: Nodes) -> dict[EdgeKey, tuple[Declar
     for key in sorted(snapshot.policies):
         policy = snapshot.policies[key]
         own = "/".join(key)
-        for position, into in enumerate(policy.spec.network.ingress):
-            status = ingress_edge(policy, into, snapshot).status
-            rule = Declaration(policy=own, path=f"network.ingress[{position}]", status=status)
+        for path, into in placed_ingress_rules(policy):
+            rule = Declaration(policy=own, path=path, status=ingress_edge(policy, into, snapshot).status)
             for node in _nodes_of(into.from_, policy, nodes):
                 found[node.id, own].append(rule)
         for position, out in enumerate(policy.spec.network.egress):
@@ -70,7 +70,8 @@ def declarations(snapshot: Snapshot, nodes: Nodes) -> dict[EdgeKey, tuple[Declar
 def declared(rules: Iterable[Declaration]) -> Declared:
     """Return what the rules about one edge come to together: one that is open on some ports and waits on others is Degraded."""
     known = tuple(rules)
-    statuses = [rule.status for rule in known]
+    # What has ended counts only where nothing else is said about the edge.
+    statuses = [rule.status for rule in known if rule.status.state != "Expired"] or [rule.status for rule in known]
     open_ones = [status for status in statuses if status.state in _OPEN]
     rest = [status for status in statuses if status.state != "Applied"]
     if not rest:

@@ -6,6 +6,7 @@ the ones that are there. A namespace that is not enforced gets none of ours, and
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from bartizan.api.kinds import (
@@ -29,7 +30,7 @@ from bartizan.api.names import (
     network_policy_name,
 )
 from bartizan.api.v1alpha1 import SecurityBaselineSpec
-from bartizan.core.model import ClusterRanges, InvalidPolicy, NamespaceView, PolicyView, Snapshot
+from bartizan.core.model import WITHOUT_CLOCK, ClusterRanges, InvalidPolicy, NamespaceView, PolicyView, Snapshot
 from bartizan.core.network.compile import baseline_policy, compile_network
 from bartizan.core.network.graph_workloads import Workload, read_workloads
 from bartizan.core.network.peers import NAMESPACE_LABEL
@@ -52,6 +53,8 @@ class Assumptions:
     """Addresses inside the cluster, added to what the objects say."""
     system: frozenset[str] = frozenset(SYSTEM_NAMESPACES)
     """Namespaces that are never governed."""
+    now: datetime = WITHOUT_CLOCK
+    """The moment that is drawn: rules whose `until` has come are closed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +83,7 @@ def read_landscape(items: Sequence[KubeObject], assumptions: Assumptions) -> Lan
         namespaces=views,
         ranges=ranges,
         baseline=baseline,
+        now=assumptions.now,
     )
     others = _of(NETWORK_POLICY, items)
     written = others if assumptions.live else [*compiled(snapshot), *(n for n in others if not _exported(n, snapshot))]

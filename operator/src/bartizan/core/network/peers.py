@@ -91,4 +91,5 @@ def neighbours(policy: PolicyView) -> frozenset[PolicyKey]:
     network = policy.spec.network
     named = [policy_key(rule.from_, policy) for rule in network.ingress]
     named += [policy_key(rule.to, policy) for rule in network.egress]
+    named += [(decision.namespace, decision.service) for decision in network.decisions]
     return frozenset(key for key in named if key is not None and key != policy.key)

@@ -5,7 +5,8 @@ policy says, is left out.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from bartizan.api.names import KubeObject
 from bartizan.api.v1alpha1 import EgressRule, IngressRule
@@ -47,7 +48,7 @@ def advise(snapshot: Snapshot, source: Node, target: Node, port: PortRange | Non
         return Advice()
     if called is None and port is None:
         return Advice(obstacle="name a port to be told what to add")
-    found = tuple(_lacking(caller, called, ends=(source, target), port=port, address=address))
+    found = tuple(_lacking(caller, called, ends=(source, target), port=port, address=address, now=snapshot.now))
     changed = _with(snapshot, found)
     obstacles = [said for one in found if (said := _obstacle(changed, one))]
     return Advice(obstacle=obstacles[0]) if obstacles else Advice(add=found)
@@ -60,6 +61,7 @@ def _lacking(
     ends: tuple[Node, Node],
     port: PortRange | None,
     address: str,
+    now: datetime,
 ) -> Iterator[Suggestion]:
     source, target = ends
     name = _port_name(called, port)
@@ -67,14 +69,14 @@ def _lacking(
         yield Suggestion(policy=target.id, field="network.ports", entry=_port(name, port))
     wanted = {port} if port else (own_ports(called.spec.network.ports) if called else set())
     if caller is not None:
-        asked = asked_ports(caller, called) if called else frozenset()
+        asked = asked_ports(caller, called, now) if called else frozenset()
         if called is None or not wanted or not wanted <= asked:
             ports = [{"name": name}] if called and port else [_number(port)] if port else []
             if caller is not called:
                 to = _peer(target, source.namespace, address)
                 yield Suggestion(policy=source.id, field="network.egress", entry={"to": to} | _listed(ports))
     if called is not None:
-        admitted = admitted_ports(called, caller.key) if caller else frozenset()
+        admitted = admitted_ports(called, caller.key, now) if caller else frozenset()
         if caller is None or not wanted or not wanted <= admitted:
             origin = {"self": {}} if caller is called else _peer(source, target.namespace, address)
             entry = {"from": origin} | _listed([name] if port else [])
@@ -134,16 +136,11 @@ def with_suggestions(policy: PolicyView, added: tuple[Suggestion, ...]) -> Polic
 
 def _with(snapshot: Snapshot, added: tuple[Suggestion, ...]) -> Snapshot:
     changed = {one.policy for one in added}
-    return Snapshot(
-        policies={
-            key: with_suggestions(policy, added) if "/".join(key) in changed else policy
-            for key, policy in snapshot.policies.items()
-        },
-        invalid=snapshot.invalid,
-        namespaces=snapshot.namespaces,
-        ranges=snapshot.ranges,
-        baseline=snapshot.baseline,
-    )
+    policies = {
+        key: with_suggestions(policy, added) if "/".join(key) in changed else policy
+        for key, policy in snapshot.policies.items()
+    }
+    return replace(snapshot, policies=policies, callers=None)
 
 
 def _obstacle(snapshot: Snapshot, one: Suggestion) -> str:

@@ -5,6 +5,7 @@ Status and grants are made in the same place from the same values, so that the s
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, TypeAlias
 
 from bartizan.api.names import KubeObject
@@ -12,7 +13,7 @@ from bartizan.api.v1alpha1 import EdgeStatus
 from bartizan.core.network.ports import PortRange, port_texts
 from bartizan.core.reasons import Reason
 
-State: TypeAlias = Literal["Applied", "PendingConsent", "Degraded", "Denied"]
+State: TypeAlias = Literal["Applied", "PendingConsent", "Degraded", "Denied", "Expired"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,9 @@ class Draft:
     inward: bool
     """Whether the rule is one of `ingress`."""
     purpose: str | None = None
-    """The reason the policy gives for an egress rule."""
+    """The reason the policy gives for the rule."""
+    until: datetime | None = None
+    """When the edge closes by itself."""
 
     def applied(self, ports: Iterable[PortRange], peers: Iterable[KubeObject], *notes: str) -> Edge:
         """Return the edge written as declared."""
@@ -59,6 +62,10 @@ class Draft:
     def denied(self, reason: Reason, note: str, ports: Iterable[PortRange] = ()) -> Edge:
         """Return the edge that cannot be; nothing is opened."""
         return Edge(self._status("Denied", reason, ports, (note,)))
+
+    def expired(self, reason: Reason, ports: Iterable[PortRange], note: str) -> Edge:
+        """Return the edge that has ended at `until`; nothing is opened."""
+        return Edge(self._status("Expired", reason, ports, (note,)))
 
     def _open(
         self,
@@ -83,4 +90,5 @@ class Draft:
             state=state,
             reason=reason.value if reason else None,
             message="; ".join(sentences) or None,
+            until=self.until,
         )

@@ -1,0 +1,44 @@
+"""What two policies of a namespace have in common that each should have alone: pods, a Secret, a ServiceAccount.
+
+The webhook refuses an overlap where it is written. It may still come about: two writes at one moment, or the webhook away. Then
+both policies say it, because each of their owners can mend it.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from bartizan.api.v1alpha1 import GapStatus
+from bartizan.core.model import PolicyView, Snapshot
+from bartizan.core.overlap import Conflict, conflicts
+from bartizan.core.reasons import GapType
+
+_NAMED: Final = 5
+
+
+def siblings(policy: PolicyView, snapshot: Snapshot) -> tuple[PolicyView, ...]:
+    """Return the other policies of the policy's namespace, by name."""
+    found = (
+        other for other in snapshot.policies.values() if other.namespace == policy.namespace and other.key != policy.key
+    )
+    return tuple(sorted(found, key=lambda other: other.name))
+
+
+def overlaps(policy: PolicyView, others: Iterable[PolicyView]) -> tuple[Conflict, ...]:
+    """Return how the policy gets in the way of `others`. Which pods exist does not matter here: one may come any time."""
+    return conflicts(policy, others, ())
+
+
+def shared_identity(policy: PolicyView, others: Iterable[PolicyView]) -> tuple[GapStatus, ...]:
+    """Return the gap of an account that several policies name: whoever trusts the certificate of one trusts them all."""
+    sharing = [other.name for other in others if other.account == policy.account]
+    if not sharing:
+        return ()
+    named = ", ".join(sharing[:_NAMED]) + (f" and {len(sharing) - _NAMED} more" if len(sharing) > _NAMED else "")
+    return (
+        GapStatus(
+            type=GapType.SHARED_IDENTITY.value,
+            object=f"ServiceAccount {policy.namespace}/{policy.account}",
+            message=f"policy {named} names it too: their pods bear the same SPIFFE ID and cannot be told apart by it",
+            fix="give each policy a ServiceAccount of its own (spec.workload.serviceAccountName) and run its pods as that",
+        ),
+    )
