@@ -163,9 +163,23 @@ def test_the_controller_changes_no_more_than_it_owns(cases) -> None:
         ("securitybaselines", ("any",), ("govern",)),
         ("networkpolicies", ("any",), ("create", "delete", "patch")),
         ("rolebindings", ("bartizan-certificates",), ("create", "delete", "patch")),
+        # Held to one name and shape, in governed namespaces, by bartizan-guard-roles and bartizan-guard-access.
+        ("roles", ("any",), ("bind", "create", "delete", "escalate", "patch")),
+        ("rolebindings", ("any",), ("create", "delete", "patch")),
         ("clusterroles", ("bartizan-certificates",), ("bind",)),
         ("events", ("any",), ("create", "patch")),
     }
+
+
+def test_nobody_escalates_without_guards(cases, render) -> None:
+    """Where the chart's admission policies are switched off, the controller may neither escalate nor bind Roles."""
+    verbs = {
+        verb
+        for _, rule in _rules(render(sets=("admission.enabled=false",)), "ClusterRole")
+        if "roles" in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    assert verbs == {"get", "list", "watch"}
 
 
 def test_people_are_given_no_power_over_what_guards_them(cases) -> None:

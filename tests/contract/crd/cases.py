@@ -4,11 +4,14 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Final
 
+from bartizan.api.grants import CLOSED_GROUPS
 from bartizan.api.resources import RESOURCES
-from bartizan.api.v1alpha1.network import BLOCK
+from bartizan.api.v1alpha1.values import BLOCK
 
 LABELS: Final = {"matchLabels": {"app": "orders"}}
-MESSAGE_OF_ONE_KIND: Final = "a peer names exactly one of: service, workload, self, internet, cidr"
+MESSAGE_OF_ONE_KIND: Final = (
+    "a peer names exactly one of: service, workload, self, gateway, internet, cidr, fqdn, kubernetesAPI, cloudMetadata"
+)
 
 
 def policy(**spec: Any) -> dict[str, Any]:
@@ -94,6 +97,7 @@ GOOD: Final[dict[str, dict[str, Any]]] = {
                     {"from": {"workload": {"namespace": "tools", "selector": {"matchLabels": {"app": "runner"}}}}},
                     {"from": {"self": {}}, "ports": ["gossip"]},
                     {"from": {"internet": {}}, "ports": ["http"]},
+                    {"from": {"gateway": "public", "namespace": "gateways"}, "ports": ["http"]},
                     {"from": {"cidr": "203.0.113.0/24", "except": ["203.0.113.9/32"]}},
                 ],
                 "egress": [
@@ -103,6 +107,25 @@ GOOD: Final[dict[str, dict[str, Any]]] = {
                         "reason": "charge cards",
                     },
                     {"to": {"self": {}}},
+                    {"to": {"fqdn": "api.stripe.com"}, "ports": [{"port": 443}]},
+                    {"to": {"fqdn": "*.s3.amazonaws.com", "onUnsupported": "Deny"}, "ports": [{"port": 443}]},
+                    {"to": {"cloudMetadata": {}}, "reason": "workload identity"},
+                    {"to": {"kubernetesAPI": {}}},
+                    {
+                        "to": {
+                            "kubernetesAPI": {
+                                "rules": [
+                                    {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list", "watch"]},
+                                    {
+                                        "apiGroups": ["apps"],
+                                        "resources": ["deployments/scale"],
+                                        "resourceNames": ["orders"],
+                                        "verbs": ["patch"],
+                                    },
+                                ]
+                            }
+                        }
+                    },
                     {"to": {"internet": {}}, "ports": [{"port": 443}]},
                     {
                         "to": {"cidr": "2001:db8::/32", "except": ["2001:db8:1::/48"]},
@@ -142,6 +165,9 @@ GOOD: Final[dict[str, dict[str, Any]]] = {
     "baseline": baseline(
         network={
             "internet": "Forbid",
+            "cloudMetadata": "Allow",
+            "fqdnDenyList": ["pastebin.com", "*.ngrok.io"],
+            "gatewayNamespaces": ["envoy-gateway-system", "gateways"],
             "clusterCIDRs": ["10.0.0.0/8", "fd00::/8"],
             "dns": {"namespace": "dns", "selector": {"matchLabels": {"app": "dns"}}, "addresses": ["169.254.20.10/32"]},
         },
@@ -199,6 +225,16 @@ def listens(*ports: Any, ingress: Any = ()) -> dict[str, Any]:
     return policy(network={"ports": list(ports), "ingress": list(ingress)})
 
 
+def granting(**change: Any) -> dict[str, Any]:
+    """Return a policy with one right at the API server."""
+    rule = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"], **change}
+    return called({"kubernetesAPI": {"rules": [rule]}})
+
+
+RULE: Final = f"{TO}.kubernetesAPI.rules[0]"
+NAMED_INSIDE: Final = "a name inside the cluster has a policy: name it by service, or its pods by workload"
+METADATA_REASON: Final = "cloudMetadata needs a reason: whoever reaches it may act as the machine"
+
 BAD: Final = (
     Bad("a name with a dot", named(policy(), "orders.v2"), "<nil>", NAMES["ServiceSecurityPolicy"]),
     Bad("a name of 51 characters", named(policy(), "o" * 51), "<nil>", NAMES["ServiceSecurityPolicy"]),
@@ -221,7 +257,37 @@ BAD: Final = (
     Bad("no peer", called({}, {"port": 1}), TO, MESSAGE_OF_ONE_KIND),
     Bad("two peers in one entry", called({"service": "a", "internet": {}}), TO, MESSAGE_OF_ONE_KIND),
     Bad("two peers in one ingress entry", listens({"name": "a", "port": 1}, ingress=[{"from": {"service": "web", "cidr": "203.0.113.0/24"}}]), "spec.network.ingress[0].from", MESSAGE_OF_ONE_KIND),
-    Bad("a namespace without service", called({"internet": {}, "namespace": "a"}, {"port": 1}), f"{TO}.namespace", "namespace goes with service only"),
+    Bad("a namespace without service", called({"internet": {}, "namespace": "a"}, {"port": 1}), f"{TO}.namespace", "namespace goes with service and gateway only"),
+    *(
+        Bad(f"{name} as a name outside", called({"fqdn": name}, {"port": 443}), f"{TO}.fqdn", "should match")
+        for name in ("localhost", "*.com", "a.*.example.com", "**.example.com", "203.0.113.9", "API.example.com", "api.example.com.")
+    ),
+    Bad("a name inside the cluster", called({"fqdn": "payments.finance.svc.cluster.local"}, {"port": 443}), f"{TO}.fqdn", NAMED_INSIDE),
+    Bad("a Service's short name", called({"fqdn": "payments.finance.svc"}, {"port": 443}), f"{TO}.fqdn", NAMED_INSIDE),
+    Bad("a name without ports", called({"fqdn": "api.example.com"}), "spec.network.egress[0].ports", "ports must be listed unless the peer is a service or self, whose own ports are the default"),
+    Bad("onUnsupported without fqdn", called({"internet": {}, "onUnsupported": "Deny"}, {"port": 443}), f"{TO}.onUnsupported", "onUnsupported goes with fqdn only"),
+    *(
+        Bad(f"{kind} as a caller", listens({"name": "a", "port": 1}, ingress=[{"from": {kind: value}}]), "spec.network.ingress[0].from", "fqdn, kubernetesAPI, cloudMetadata never call: they go under egress")
+        for kind, value in {"fqdn": "api.example.com", "kubernetesAPI": {}, "cloudMetadata": {}}.items()
+    ),
+    Bad("a gateway as the called side", called({"gateway": "public"}, {"port": 443}), TO, "a gateway only calls: it goes under ingress"),
+    Bad("metadata without a reason", called({"cloudMetadata": {}}), TO, METADATA_REASON),
+    Bad("metadata with an empty reason", policy(network={"egress": [{"to": {"cloudMetadata": {}}, "reason": ""}]}), TO, METADATA_REASON),
+    Bad("the API server with ports", called({"kubernetesAPI": {}}, {"port": 6443}), "spec.network.egress[0].ports", "kubernetesAPI brings its own ports: leave ports out"),
+    Bad("rights to Secrets", granting(resources=["configmaps", "secrets"]), f"{RULE}.resources", "a policy grants no access to secrets: list them under spec.secrets"),
+    *(
+        Bad(f"rights in {group}", granting(apiGroups=["", group]), f"{RULE}.apiGroups", f"a policy grants nothing in {', '.join(CLOSED_GROUPS)}: write a Role by hand")
+        for group in CLOSED_GROUPS
+    ),
+    *(
+        Bad(f"rights to {resource}", granting(resources=[resource]), f"{RULE}.resources[0]", "should match")
+        for resource in ("*", "pods/exec", "pods/*", "serviceaccounts/token", "*/scale", "Pods")
+    ),
+    *(Bad(f"the verb {verb}", granting(verbs=[verb]), f"{RULE}.verbs[0]", "supported values") for verb in ("*", "escalate", "bind", "impersonate", "approve", "GET")),
+    Bad("rights in every group", granting(apiGroups=["*"]), f"{RULE}.apiGroups[0]", "should match"),
+    Bad("a rule without verbs", granting(verbs=[]), f"{RULE}.verbs", "should have at least 1 items"),
+    Bad("a name of everything", granting(resourceNames=["*"]), f"{RULE}.resourceNames[0]", "should match"),
+    Bad("a baseline's name that is none", baseline(network={"fqdnDenyList": ["https://example.com"]}), "spec.network.fqdnDenyList[0]", "should match"),
     Bad("a service's name that no policy can have", called({"service": "a.b"}), f"{TO}.service", "should match"),
     Bad("except without cidr", called({"internet": {}, "except": ["203.0.113.9/32"]}, {"port": 1}), f"{TO}.except", "except goes with cidr only"),
     Bad("a peer's empty selector", called({"workload": {"namespace": "a", "selector": {}}}, {"port": 1}), f"{TO}.workload.selector", NO_LABEL),

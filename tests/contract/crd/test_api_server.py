@@ -106,6 +106,9 @@ def test_defaults_of_the_cluster_kinds_are_filled_in(api):
     assert read_back(api, GOOD["empty baseline"])["spec"] == {
         "network": {
             "internet": "Allow",
+            "cloudMetadata": "Forbid",
+            "fqdnDenyList": [],
+            "gatewayNamespaces": ["envoy-gateway-system"],
             "clusterCIDRs": [],
             "dns": {
                 "namespace": "kube-system",

@@ -136,3 +136,9 @@ async def test_reflector_follows(place):
         await asyncio.gather(running, return_exceptions=True)
     assert told == [("gone", True), ("kept", True), ("gone", False)]
     assert store.list(SECRET, place.namespace) == [last]
+
+
+async def test_discovery_names_what_is_served(place):
+    """Plurals of a version that is served; of one that is not, nothing."""
+    assert "networkpolicies" in await place.api.served("networking.k8s.io/v1")
+    assert await place.api.served("nobody.example/v1") == frozenset()

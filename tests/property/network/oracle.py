@@ -9,7 +9,18 @@ from typing import Any
 
 from bartizan.core.network.semantics import Endpoint, Flow
 from bartizan.core.reasons import Mode
-from property.network.worlds import DNS_ADDRESSES, METADATA, NODE, POD_RANGE, SERVICE_RANGE, World
+from property.network.worlds import (
+    API_SERVER,
+    DNS_ADDRESSES,
+    DNS_NAMES,
+    METADATA,
+    NODE,
+    POD_RANGE,
+    SERVICE_RANGE,
+    World,
+)
+
+METADATA_KNOWN = ("169.254.169.254", "100.100.100.200", "fd00:ec2::254", "fd20:ce::254")
 
 
 def may_send(world: World, flow: Flow, *, by_address: bool) -> bool:
@@ -54,6 +65,13 @@ def may_receive(world: World, flow: Flow, *, by_address: bool) -> bool:
                 )
                 if asked and _covered(other, caller[0], world.policies[caller]):
                     return True
+            elif "gateway" in rule["from"]:
+                beside = rule["from"].get("namespace", namespace)
+                named = isinstance(other, Endpoint) and other.labels.get("gateway.networking.k8s.io/gateway-name")
+                if named == rule["from"]["gateway"] and other.namespace == beside:
+                    return True
+            elif {"fqdn", "kubernetesAPI", "cloudMetadata"} & rule["from"].keys():
+                continue
             elif _is_outside_peer(world, rule["from"], other, by_address=by_address):
                 return True
     return False
@@ -62,6 +80,16 @@ def may_receive(world: World, flow: Flow, *, by_address: bool) -> bool:
 def _sends(world: World, me: tuple[str, str], rule: dict[str, Any], flow: Flow, *, by_address: bool) -> bool:
     """Whether one egress rule lets the flow out."""
     called = _named(rule["to"], *me)
+    to, ports = rule["to"], rule["ports"]
+    if "gateway" in to:
+        return False
+    if "kubernetesAPI" in to:
+        outside = by_address or not isinstance(flow.destination, Endpoint)
+        dialled = any(_in(flow.destination.ip, block) and flow.port == port for block, port in API_SERVER)
+        return not ports and outside and flow.protocol == "TCP" and dialled
+    if "cloudMetadata" in to:
+        known = flow.destination.ip in METADATA_KNOWN and world.metadata == "Allow" and "reason" in rule
+        return known and (_on_numbers(ports, flow) if ports else (flow.port, flow.protocol) == (80, "TCP"))
     if called is None:
         numbered = rule["ports"] and all("port" in port for port in rule["ports"])
         return bool(
@@ -112,6 +140,10 @@ def _number(port: dict[str, Any], flow: Flow) -> bool:
     return in_range and port.get("protocol", "TCP") == flow.protocol
 
 
+def _on_numbers(ports: list[dict[str, Any]], flow: Flow) -> bool:
+    return all("port" in port for port in ports) and any(_number(port, flow) for port in ports)
+
+
 def _covered(other: Any, namespace: str, spec: dict[str, Any]) -> bool:
     return (
         isinstance(other, Endpoint)
@@ -132,6 +164,9 @@ def _is_outside_peer(world: World, peer: dict[str, Any], other: Any, *, by_addre
         return False
     if _closed(other.ip):
         return False
+    if "fqdn" in peer:
+        listed = other.ip in DNS_NAMES.get(peer["fqdn"], ()) and "onUnsupported" not in peer
+        return listed and other.ip == "8.8.8.8" and peer["fqdn"] != "evil.denied.example"
     if "internet" in peer:
         inside = any(_in(other.ip, block) for block in (POD_RANGE, SERVICE_RANGE, NODE, *DNS_ADDRESSES[:1]))
         return world.internet == "Allow" and not inside

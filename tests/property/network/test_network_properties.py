@@ -1,6 +1,7 @@
 """What holds of every world: the emitted NetworkPolicies mean what the policies say, and change only as their text does."""
 
 from collections import defaultdict
+from dataclasses import replace
 from ipaddress import collapse_addresses, ip_network
 from itertools import product
 
@@ -13,6 +14,7 @@ from bartizan.core.reasons import Mode
 from property.network.oracle import may_receive, may_send
 from property.network.worlds import FLOW_PORTS, METADATA, World, egress_rules, ingress_rules, worlds
 
+KINDS = frozenset({"cidr", "internet", "self", "workload", "gateway", "fqdn", "kubernetesAPI", "cloudMetadata"})
 MODERATE = settings(
     max_examples=40,
     deadline=None,
@@ -59,7 +61,7 @@ def test_a_policy_less_in_an_enforced_namespace_only_narrows(world, data):
     """Without a policy its pods stay isolated, and nobody else gains anything."""
     key = data.draw(st.sampled_from(sorted(world.policies)))
     rest = {other: spec for other, spec in world.policies.items() if other != key}
-    narrower = World(rest, world.modes, world.pods, world.internet)
+    narrower = replace(world, policies=rest)
     flows = world.flows()
     assert passing(narrower, flows) <= passing(world, flows)
 
@@ -88,7 +90,7 @@ def test_order_changes_nothing(world, random):
         }
         for key in keys
     }
-    before, after = world.snapshot(), World(turned_policies, world.modes, world.pods, world.internet).snapshot()
+    before, after = world.snapshot(), replace(world, policies=turned_policies).snapshot()
     for key in keys:
         assert compile_network(before.policies[key], before) == compile_network(after.policies[key], after)
 
@@ -131,8 +133,8 @@ def assert_peer_is_sound(peer):
 @MODERATE
 @given(worlds())
 def test_metadata_is_never_open(world):
-    """No pod of an enforced namespace reaches a metadata or link-local address on any port, nor is reached from one."""
-    emitted = world.emitted()
+    """Unless the platform allows the peer, no enforced pod reaches a metadata or link-local address, nor is reached from one."""
+    emitted = replace(world, metadata="Forbid").emitted()
     for pod in world.pods:
         if world.modes.get(pod.namespace) is not Mode.ENFORCE:
             continue
@@ -173,10 +175,11 @@ def test_the_worlds_are_rich_enough_to_judge_by():
                 seen.add(edge.state)
                 seen.add(edge.reason)
                 kind = (edge.to or edge.from_ or "").split("/")[0]
-                seen.add((kind if kind in {"cidr", "internet", "self", "workload"} else "service", edge.state))
+                seen.add((kind if kind in KINDS else "service", edge.state))
 
     look()
-    wanted = {(kind, "Applied") for kind in ("cidr", "internet", "self", "workload", "service")}
+    wanted = {(kind, "Applied") for kind in (*KINDS - {"fqdn"}, "service")}
+    wanted |= {"IPSnapshot", "NameNotResolved", "Unsupported"}
     wanted |= {"PendingConsent", "PeerNotFound", "PortNotFound", "ForbiddenByBaseline", "MetadataClosed", "InvalidSpec"}
     wanted |= {("service", "Degraded"), ("self", "PendingConsent"), ("cidr", "Degraded")}
     assert wanted - seen == set()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bartizan.api.names import KubeObject
 from bartizan.api.v1alpha1 import SecurityBaselineSpec
-from bartizan.core.model import ClusterRanges, Snapshot
+from bartizan.core.model import ClusterRanges, ResolvedName, Snapshot
 from bartizan.core.network.compile import baseline_policy, compile_network
 from bartizan.core.network.semantics import Endpoint, ExternalEndpoint, Flow
 from bartizan.core.reasons import Mode
@@ -21,8 +21,14 @@ NAMES = ("web", "api", "db")
 POD_RANGE, SERVICE_RANGE, NODE = "10.244.0.0/16", "10.96.0.0/16", "192.168.7.4/32"
 DNS_ADDRESSES = ("10.96.0.10/32", "169.254.20.10/32", "169.254.169.254/32")
 OUTSIDE = (
-    "203.0.113.5", "203.0.113.9", "8.8.8.8", "10.96.0.10", "10.96.7.7", "192.168.7.4", "169.254.20.10", "2001:db8::1", "fd12::1",
+    "192.0.2.1", "203.0.113.5", "203.0.113.9", "8.8.8.8", "10.96.0.10", "10.96.7.7", "192.168.7.4", "169.254.20.10", "2001:db8::1", "fd12::1",
 )  # fmt: skip
+API_SERVER = (("10.96.7.7/32", 81), ("192.0.2.1/32", 80), ("fd12::1/128", 82))
+DNS_NAMES = {
+    "api.example": ("8.8.8.8", "10.244.0.1", "169.254.169.254", "192.168.7.4"),
+    "rebound.example": ("10.244.0.2", "fd12::1"),
+    "evil.denied.example": ("8.8.8.8",),
+}
 METADATA = ("169.254.169.254", "169.254.170.2", "100.100.100.200", "fd00:ec2::254", "fd20:ce::254", "fe80::1")
 PORT_POOL = ({"name": "a", "port": 80}, {"name": "b", "port": 81}, {"name": "c", "port": 80, "protocol": "UDP"}, {"name": "d", "port": 53})  # fmt: skip
 FLOW_PORTS = ((53, "TCP"), (53, "UDP"), (80, "TCP"), (80, "UDP"), (81, "TCP"), (82, "TCP"))
@@ -36,16 +42,27 @@ class World:
     modes: dict[str, Mode]
     pods: tuple[Endpoint, ...]
     internet: str = "Allow"
+    metadata: str = "Forbid"
 
     def snapshot(self) -> Snapshot:
         """Return what the compiler sees."""
         views = [a_policy_view(name, namespace, **spec) for (namespace, name), spec in self.policies.items()]
-        network = {"internet": self.internet, "dns": {"addresses": DNS_ADDRESSES[1:]}}
+        network = {
+            "internet": self.internet,
+            "cloudMetadata": self.metadata,
+            "fqdnDenyList": ["*.denied.example"],
+            "dns": {"addresses": DNS_ADDRESSES[1:]},
+        }
         ranges = ClusterRanges(
-            pods=(POD_RANGE,), services=(SERVICE_RANGE,), nodes=(NODE,), dns_addresses=DNS_ADDRESSES[:1]
+            pods=(POD_RANGE,),
+            services=(SERVICE_RANGE,),
+            nodes=(NODE,),
+            dns_addresses=DNS_ADDRESSES[:1],
+            api_server=API_SERVER,
         )
         baseline = SecurityBaselineSpec.model_validate({"network": network})
-        return a_snapshot(*views, namespaces=self.modes, ranges=ranges, baseline=baseline)
+        names = {name: ResolvedName(name=name, addresses=addresses) for name, addresses in DNS_NAMES.items()}
+        return a_snapshot(*views, namespaces=self.modes, ranges=ranges, baseline=baseline, names=names)
 
     def emitted(self) -> list[KubeObject]:
         """Return the NetworkPolicies that stand in the cluster: those of enforced namespaces."""
@@ -120,10 +137,22 @@ cidrs = st.sampled_from(
         {"cidr": "203.0.113.0/24", "except": ["203.0.113.0/25", "203.0.113.128/25"]},
     ]
 )
+special = st.sampled_from(
+    [
+        {"cloudMetadata": {}},
+        {"kubernetesAPI": {}},
+        {"gateway": "public", "namespace": "tools"},
+        {"gateway": "public"},
+        *({"fqdn": name} for name in (*DNS_NAMES, "*.api.example", "unasked.example")),
+        {"fqdn": "api.example", "onUnsupported": "Deny"},
+    ]
+)
 peers = st.one_of(
     services,
     services,
     services,
+    special,
+    st.sampled_from([{"gateway": "public", "namespace": "tools"}, {"gateway": "public"}]),
     st.just({"self": {}}),
     st.just({"internet": {}}),
     cidrs,
@@ -145,7 +174,18 @@ asked_ports = st.sampled_from(
         {"port": 53, "endPort": 80},
     ]
 )
-egress_rules = st.builds(lambda to, ports: {"to": to, "ports": ports}, peers, st.lists(asked_ports, max_size=2))
+plain_calls = st.builds(
+    lambda to, ports, reason: {"to": to, "ports": ports, **reason},
+    peers,
+    st.lists(asked_ports, max_size=2),
+    st.sampled_from([{"reason": "because"}, {}]),
+)
+special_calls = st.builds(
+    lambda to, ports: {"to": to, "ports": ports, "reason": "because"},
+    special,
+    st.sampled_from([[], [{"port": 80}], [{"port": 80, "endPort": 82}]]),
+)
+egress_rules = st.one_of(plain_calls, plain_calls, special_calls)
 ingress_rules = st.builds(
     lambda source, ports: {"from": source, "ports": ports},
     peers,
@@ -191,6 +231,7 @@ def worlds(draw: st.DrawFn) -> World:
     drawn = draw(st.lists(st.tuples(st.sampled_from((*NAMESPACES, "tools")), labels), min_size=1, max_size=3))
     drawn += [(namespace, {"app": name}) for namespace, name in (*keys, keys[0])]
     drawn.append(("kube-system", {"k8s-app": "kube-dns"}))
+    drawn.append((draw(st.sampled_from((*NAMESPACES, "tools"))), {"gateway.networking.k8s.io/gateway-name": "public"}))
     policies = {key: draw(specs(key[1])) for key in keys}
     draw(agreements(policies))
     return World(
@@ -198,4 +239,5 @@ def worlds(draw: st.DrawFn) -> World:
         modes=modes,
         pods=tuple(a_pod(index, *pod) for index, pod in enumerate(drawn, start=1)),
         internet=draw(st.sampled_from(("Allow", "Allow", "Forbid"))),
+        metadata=draw(st.sampled_from(("Allow", "Forbid"))),
     )

@@ -108,6 +108,8 @@ def test_only_what_must_refuse_fails_closed():
         "bartizan-guard-index": "Fail",
         "bartizan-guard-namespace": "Fail",
         "bartizan-guard-access": "Fail",
+        "bartizan-guard-roles": "Fail",
+        "bartizan-guard-grants": "Fail",
         "bartizan-guard-decisions": "Fail",
         "bartizan-guard-widening": "Fail",
     }

@@ -37,7 +37,7 @@ def test_only_words_of_structural_schemas(resource):
     """The schema uses nothing that apiextensions v1 refuses: no references, unions, titles or untyped nodes."""
     words = {
         "type", "format", "enum", "pattern", "minimum", "maximum", "minLength", "maxLength", "maxItems", "maxProperties",
-        "properties", "items", "additionalProperties", "required", "default", "description",
+        "properties", "items", "additionalProperties", "required", "default", "description", "minItems",
         "x-kubernetes-validations", "x-kubernetes-list-type", "x-kubernetes-list-map-keys", "x-kubernetes-map-type",
     }  # fmt: skip
     assert [

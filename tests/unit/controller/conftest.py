@@ -12,6 +12,7 @@ from bartizan.api.kinds import TRUST_DOMAIN
 from bartizan.api.names import KubeObject
 from bartizan.controller.authorities import Release
 from bartizan.controller.controller import Controller, Place
+from bartizan.controller.names import NameResolver
 from bartizan.controller.sources import ReflectorSource
 from bartizan.core.plan import Event
 from bartizan.testing import FakeClock, FakeKube, Write, a_namespace
@@ -93,7 +94,7 @@ def a_trust_domain(name: str = "default", domain: str = "test.example") -> KubeO
 
 
 @asynccontextmanager
-async def a_rig(*items: KubeObject) -> AsyncIterator[Rig]:
+async def a_rig(*items: KubeObject, resolver: NameResolver | None = None) -> AsyncIterator[Rig]:
     """Run a controller over a cluster that holds the release's namespace, a TrustDomain and `items`."""
     clock = FakeClock()
     kube = FakeKube(a_namespace(RELEASE, None), a_trust_domain(), *items, clock=clock)
@@ -105,6 +106,7 @@ async def a_rig(*items: KubeObject) -> AsyncIterator[Rig]:
         recorder=recorded,
         sources=lambda world, intake: (ReflectorSource(kube, world, intake, clock=clock),),
         clock=clock,
+        resolver=resolver,
     )
     running = asyncio.create_task(controller.run())
     rig = Rig(kube, clock, controller, leadership, recorded)

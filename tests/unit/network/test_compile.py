@@ -55,7 +55,7 @@ def test_dns_is_the_pods_the_service_and_the_baselines_addresses():
         {
             "to": [
                 {"ipBlock": {"cidr": "10.96.0.10/32"}},
-                {"ipBlock": {"cidr": "169.254.169.252/30", "except": ["169.254.169.254/32"]}},
+                {"ipBlock": {"cidr": "169.254.169.252/30", "except": ["169.254.169.252/32", "169.254.169.254/32"]}},
                 {"ipBlock": {"cidr": "169.254.20.10/32"}},
                 {"ipBlock": {"cidr": "fd00:96::a/128"}},
                 pods("dns/coredns"),

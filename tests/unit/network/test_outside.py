@@ -125,8 +125,8 @@ def test_pods_without_a_policy_are_named_by_namespace_and_labels_together():
 
 NO_LABELS = "workload.selector is empty and would mean every pod of the namespace: name at least one label"
 UNREADABLE = [
-    ("no peer at all", {}, [{"port": 1}], "unknown", "a peer names exactly one of service, workload, self, internet, cidr; this one names none"),
-    ("two peers in one entry", {"service": "web", "internet": {}}, [{"port": 1}], "shop/web", "a peer names exactly one of service, workload, self, internet, cidr; this one names service, internet"),
+    ("no peer at all", {}, [{"port": 1}], "unknown", "a peer names exactly one of service, workload, self, gateway, internet, cidr, fqdn, kubernetesAPI, cloudMetadata; this one names none"),
+    ("two peers in one entry", {"service": "web", "internet": {}}, [{"port": 1}], "shop/web", "a peer names exactly one of service, workload, self, gateway, internet, cidr, fqdn, kubernetesAPI, cloudMetadata; this one names service, internet"),
     ("pods with any labels", {"workload": {"namespace": "tools", "selector": {}}}, [{"port": 1}], "workload/tools", NO_LABELS),
     ("a block without ports", {"cidr": "198.51.100.0/24"}, [], "cidr/198.51.100.0/24", "ports must be listed for this kind of peer: an edge without ports would be open on all of them"),
     ("the internet without ports", {"internet": {}}, [], "internet", "ports must be listed for this kind of peer: an edge without ports would be open on all of them"),
@@ -149,7 +149,7 @@ def test_an_egress_rule_that_cannot_be_read_opens_nothing(to, ports, name, messa
 UNREADABLE_INGRESS = [
     ("no own ports", [], {"from": {"internet": {}}}, "ingress needs network.ports: list the ports on which the service listens"),
     ("an own port that does not exist", [HTTP], {"from": {"internet": {}}, "ports": ["http", "admin"]}, "network.ports has no port admin: correct the name, or list the port"),
-    ("a peer that is two", [HTTP], {"from": {"internet": {}, "self": {}}}, "a peer names exactly one of service, workload, self, internet, cidr; this one names self, internet"),
+    ("a peer that is two", [HTTP], {"from": {"internet": {}, "self": {}}}, "a peer names exactly one of service, workload, self, gateway, internet, cidr, fqdn, kubernetesAPI, cloudMetadata; this one names self, internet"),
 ]  # fmt: skip
 
 

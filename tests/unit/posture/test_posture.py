@@ -24,6 +24,9 @@ ISSUED = CertificateOutcome(
 )
 
 
+CAPABILITIES = ("cilium", "clusterNetworkPolicy", "gatewayAPI", "mutatingAdmissionPolicy", "podCertificates")
+
+
 def condition(kind, status, reason, message):
     """Return a condition as it is applied at NOW."""
     return {
@@ -95,6 +98,7 @@ def test_a_new_policy_gets_its_network_policy_and_its_status():
                 "requests": 0,
                 "gaps": 0,
             },
+            "capabilities": dict.fromkeys(CAPABILITIES, False),
             "emitted": [
                 {
                     "kind": "NetworkPolicy",

@@ -9,7 +9,7 @@ import kopf
 
 import bartizan
 from bartizan.controller.intake import Intake
-from bartizan.controller.sources import OURS, WATCHED
+from bartizan.controller.sources import NODE_LOCAL, OURS, SERVERS, WATCHED
 from bartizan.controller.world import World
 from bartizan.shell.handlers import KopfSource, operator_registry, operator_settings
 from bartizan.testing import FakeClock
@@ -45,7 +45,7 @@ def test_kopf_watches_and_nothing_else():
     watching = settings.watching
     assert (settings.peering.standalone, settings.scanning.disabled, settings.posting.enabled) == (True, True, False)
     assert (watching.server_timeout, watching.client_timeout, watching.initial_streaming) == (300, 310, True)
-    assert sorted(set(watching.label_selectors.values())) == [OURS]
+    assert sorted(set(watching.label_selectors.values())) == sorted((OURS, SERVERS, NODE_LOCAL))
 
 
 def test_kopf_is_imported_in_one_short_file():

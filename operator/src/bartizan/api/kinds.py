@@ -42,6 +42,9 @@ POD: Final = Kind("v1", "Pod", "pods")
 SECRET: Final = Kind("v1", "Secret", "secrets")
 SERVICE: Final = Kind("v1", "Service", "services")
 LEASE: Final = Kind("coordination.k8s.io/v1", "Lease", "leases")
+ENDPOINT_SLICE: Final = Kind("discovery.k8s.io/v1", "EndpointSlice", "endpointslices")
+DAEMON_SET: Final = Kind("apps/v1", "DaemonSet", "daemonsets")
+ROLE: Final = Kind("rbac.authorization.k8s.io/v1", "Role", "roles")
 EVENT: Final = Kind("events.k8s.io/v1", "Event", "events")
 ROLE_BINDING: Final = Kind("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings")
 DEPLOYMENT: Final = Kind("apps/v1", "Deployment", "deployments")
@@ -78,6 +81,9 @@ ALL: Final = (
     SERVICE,
     LEASE,
     EVENT,
+    ENDPOINT_SLICE,
+    DAEMON_SET,
+    ROLE,
     ROLE_BINDING,
     DEPLOYMENT,
     VALIDATING_POLICY,

@@ -41,6 +41,11 @@ SYSTEM_NAMESPACES: Final = ("kube-system", "kube-public", "kube-node-lease")
 """Never governed, by their immutable `kubernetes.io/metadata.name`; the release's own namespace joins them at run time."""
 
 
+def api_access_name(policy: str) -> str:
+    """Return the name of the Role and RoleBinding that hold `policy`'s rights at the API server."""
+    return f"ssp-{policy}-api"
+
+
 def network_policy_name(policy: str) -> str:
     """Return the name of the NetworkPolicy that holds `policy`'s isolation and allows."""
     return f"ssp-{policy}"

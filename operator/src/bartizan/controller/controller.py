@@ -5,28 +5,33 @@ keys and not a cold start.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Protocol
 
 import structlog
 
-from bartizan.api.kinds import ROLE_BINDING, SECRET
+from bartizan.api.kinds import ROLE, ROLE_BINDING, SECRET
 from bartizan.controller.authorities import Authorities, Release
 from bartizan.controller.certificates import Certificates
+from bartizan.controller.discovery import Discovery
 from bartizan.controller.errors import ControllerError, NotLeaderError
 from bartizan.controller.intake import Intake
 from bartizan.controller.keys import Key, Subject, first_things_first, policy_key
 from bartizan.controller.meter import Meter, NoMeter
+from bartizan.controller.names import NameResolver, NameWatch
 from bartizan.controller.queue import WorkQueue
 from bartizan.controller.reconcile import Reconciler, RefusedError
 from bartizan.controller.sources import OURS, CertificateSecrets, EventSource, ReflectorSource
 from bartizan.controller.world import World
 from bartizan.controller.writer import Recorder, Writer
+from bartizan.core.capabilities import Capabilities
+from bartizan.core.model import ResolvedName
 from bartizan.core.namespace import ServiceAccountRef
 from bartizan.kube.api import KubeApi
-from bartizan.kube.clock import Clock, SystemClock
+from bartizan.kube.clock import Clock, SystemClock, within
 from bartizan.kube.errors import KubeError
 from bartizan.signers.builtin import BuiltinSigner
 from bartizan.signers.errors import SignerError
@@ -35,6 +40,8 @@ _log: Final = structlog.get_logger("bartizan.controller")
 
 FULL_PASS: Final = timedelta(minutes=10)
 """How often every key is looked at although nothing happened; it writes nothing unless something was missed."""
+_FIRST_NAMES: Final = timedelta(seconds=20)
+"""How long a start waits for DNS; what is not answered by then is open to nothing until it is."""
 _WORKERS: Final = 4
 """Keys in flight at once: enough to hide the API server's answer times, few enough to leave it alone."""
 
@@ -77,8 +84,9 @@ class Controller:
         sources: SourcesOf,
         clock: Clock | None = None,
         meter: Meter | None = None,
+        resolver: NameResolver | None = None,
     ) -> None:
-        """Build the parts; nothing is asked of the API server yet."""
+        """Build the parts; nothing is asked of the API server yet. Without `resolver` DNS names have no addresses."""
         self._clock = clock or SystemClock()
         self._meter = meter or NoMeter()
         self._leadership = leadership
@@ -86,7 +94,8 @@ class Controller:
         self.world = World(release_namespace=place.release.namespace)
         self.queue: WorkQueue[Key] = WorkQueue(self._clock)
         intake = Intake(self.world, self._enqueue)
-        self._sources = (*sources(self.world, intake), *self._own_sources(api, intake))
+        self._sources = (*sources(self.world, intake), *self._own_sources(api, intake), self._discovery(api))
+        self._names = self._name_watch(resolver) if resolver else None
         self._secrets = CertificateSecrets(api, self.world, intake, on_synced=self._secrets_synced, clock=self._clock)
         self._reconciler = self._reconciling(api, intake, recorder)
         self._synced = False
@@ -96,11 +105,23 @@ class Controller:
 
     def _own_sources(self, api: KubeApi, intake: Intake) -> tuple[ReflectorSource, ...]:
         """Return the sources of what kopf is not asked for: access, and the authorities' Secrets."""
-        places = ((ROLE_BINDING, ""), (SECRET, self._place.release.namespace))
+        places = ((ROLE_BINDING, ""), (ROLE, ""), (SECRET, self._place.release.namespace))
         return tuple(
             ReflectorSource(api, self.world, intake, kinds=((kind, OURS),), namespace=namespace, clock=self._clock)
             for kind, namespace in places
         )
+
+    def _discovery(self, api: KubeApi) -> Discovery:
+        def tell(found: Capabilities) -> None:
+            self._enqueue_all(self.world.capabilities_found(found))
+
+        return Discovery(api, tell=tell, clock=self._clock)
+
+    def _name_watch(self, resolver: NameResolver) -> NameWatch:
+        def tell(resolved: ResolvedName) -> None:
+            self._enqueue_all(self.world.name_resolved(resolved))
+
+        return NameWatch(self.world, resolver, tell=tell, clock=self._clock)
 
     def _reconciling(self, api: KubeApi, intake: Intake, recorder: Recorder) -> Reconciler:
         leadership, release, signer = self._leadership, self._place.release, BuiltinSigner()
@@ -136,6 +157,11 @@ class Controller:
                 group.create_task(source.run())
             for source in self._sources:
                 await source.wait_synced()
+            if self._names:
+                # A first look before the first write: a policy must not lose addresses because nobody has asked yet.
+                group.create_task(self._names.run())
+                with contextlib.suppress(TimeoutError):
+                    await within(self._clock, _FIRST_NAMES, self._names.wait_synced())
             self._synced = True
             _log.info("synced", keys=len(self.world.all_keys()))
             await self._lead()
@@ -213,9 +239,15 @@ class Controller:
         _log.warning("put off", key=str(key), error=error, wait_seconds=delay.total_seconds())
         self._meter.reconciled(key.subject, "failed", self._clock.monotonic() - began)
 
+    def _enqueue_all(self, keys: Iterable[Key]) -> None:
+        for key in sorted(keys, key=first_things_first):
+            self._enqueue(key)
+
     def _enqueue(self, key: Key) -> None:
         if key.subject is Subject.NAMESPACE:
             self._secrets.tend()
+        if key.subject in {Subject.NAMESPACE, Subject.POLICY} and self._names:
+            self._names.tend()
         if self._work is not None:
             self.queue.add(key)
             self._meter.queued(len(self.queue))

@@ -10,12 +10,13 @@ from typing import Final
 
 import structlog
 
-from bartizan.api.kinds import NETWORK_POLICY, POLICY, POLICY_INDEX, ROLE_BINDING, SECRET, TRUST_DOMAIN, Kind
+from bartizan.api.kinds import NETWORK_POLICY, POLICY, POLICY_INDEX, ROLE, ROLE_BINDING, SECRET, TRUST_DOMAIN, Kind
 from bartizan.api.names import (
     BASELINE_NETWORK_POLICY,
     INDEX_NAME,
     POLICY_LABEL,
     KubeObject,
+    api_access_name,
     network_policy_name,
 )
 from bartizan.controller.authorities import Authorities, plan_unreadable
@@ -24,8 +25,10 @@ from bartizan.controller.keys import Key, Subject
 from bartizan.controller.meter import Meter
 from bartizan.controller.world import World
 from bartizan.controller.writer import Writer
-from bartizan.core.model import ObjectRef, PolicyView, Snapshot
+from bartizan.core.access import AccessObserved
+from bartizan.core.model import InvalidPolicy, ObjectRef, PolicyView, Snapshot
 from bartizan.core.namespace import ACCESS_NAME, NamespaceObserved, ServiceAccountRef, plan_namespace
+from bartizan.core.network.api_server import granted
 from bartizan.core.ownership import is_ours
 from bartizan.core.plan import Plan
 from bartizan.core.posture import CertificateOutcome, PolicyObserved, plan_failure, plan_policy
@@ -122,6 +125,7 @@ class Reconciler:
             network_policy=network_policy,
             isolation=self._world.item(NETWORK_POLICY, key.namespace, BASELINE_NETWORK_POLICY),
             index=self._world.item(POLICY_INDEX, key.namespace, INDEX_NAME),
+            access=await self._access(policy, look=governed),
             strays=self._strays(policy) if isinstance(policy, PolicyView) else (),
         )
         plan = plan_policy(policy, snapshot=self._world.snapshot(), observed=observed, certificate=certificate, now=now)
@@ -174,6 +178,15 @@ class Reconciler:
             )
         except NotFoundError:
             return None
+
+    async def _access(self, policy: PolicyView | InvalidPolicy, *, look: bool) -> AccessObserved:
+        """Return the Role and RoleBinding of the policy's name; the API server is asked only where some are to be written."""
+        name = api_access_name(policy.name)
+        look = look and isinstance(policy, PolicyView) and bool(granted(policy, self._clock.now()))
+        return AccessObserved(
+            role=await self._found(ROLE, policy.namespace, name, look=look),
+            binding=await self._found(ROLE_BINDING, policy.namespace, name, look=look),
+        )
 
     def _strays(self, policy: PolicyView) -> tuple[KubeObject, ...]:
         """Return certificate Secrets of the policy under former names, once the one of the present name exists."""

@@ -12,6 +12,8 @@ from typing import Final, Protocol
 import structlog
 
 from bartizan.api.kinds import (
+    DAEMON_SET,
+    ENDPOINT_SLICE,
     NAMESPACE,
     NETWORK_POLICY,
     NODE,
@@ -28,7 +30,9 @@ from bartizan.api.kinds import (
 from bartizan.api.names import MANAGED_BY, MANAGED_BY_LABEL
 from bartizan.controller.intake import Intake
 from bartizan.controller.world import World
+from bartizan.core.endpoints import API_SERVICE, DNS_SERVICES, NODE_LOCAL_LABEL, SERVICE_NAME_LABEL
 from bartizan.core.model import ObjectRef
+from bartizan.core.namespace import ACCESS_NAME
 from bartizan.kube.api import KubeApi
 from bartizan.kube.clock import Clock
 from bartizan.kube.errors import ForbiddenError, KubeError
@@ -37,6 +41,8 @@ from bartizan.kube.reflector import Reflector
 _log: Final = structlog.get_logger("bartizan.sources")
 
 OURS: Final = f"{MANAGED_BY_LABEL}={MANAGED_BY}"
+SERVERS: Final = f"{SERVICE_NAME_LABEL} in ({', '.join(sorted((API_SERVICE[1], *DNS_SERVICES)))})"
+NODE_LOCAL: Final = "=".join(NODE_LOCAL_LABEL)
 WATCHED: Final[tuple[tuple[Kind, str], ...]] = (
     (SECURITY_BASELINE, ""),
     (TRUST_DOMAIN, ""),
@@ -44,6 +50,8 @@ WATCHED: Final[tuple[tuple[Kind, str], ...]] = (
     (SERVICE_CIDR, ""),
     (NAMESPACE, ""),
     (SERVICE, ""),
+    (ENDPOINT_SLICE, SERVERS),
+    (DAEMON_SET, NODE_LOCAL),
     (POLICY_INDEX, OURS),
     (NETWORK_POLICY, OURS),
     (POLICY, ""),
@@ -183,7 +191,8 @@ class CertificateSecrets:
 
     def _wanted(self) -> set[str]:
         governed = {name for name, view in self._world.snapshot().namespaces.items() if view.governed}
-        return {item["metadata"]["namespace"] for item in self._world.store.list(ROLE_BINDING)} & governed
+        access = [item["metadata"] for item in self._world.store.list(ROLE_BINDING)]
+        return {meta["namespace"] for meta in access if meta["name"] == ACCESS_NAME} & governed
 
     async def _follow(self, namespace: str) -> None:
         await self._access(namespace)

@@ -6,15 +6,15 @@ dependencies live here and nowhere else: forgetting one means a decision that is
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Final
 
 from bartizan.api.kinds import (
+    DAEMON_SET,
+    ENDPOINT_SLICE,
     NAMESPACE,
     NETWORK_POLICY,
     NODE,
     POLICY,
     POLICY_INDEX,
-    ROLE_BINDING,
     SECRET,
     SECURITY_BASELINE,
     SERVICE,
@@ -25,13 +25,15 @@ from bartizan.api.kinds import (
 from bartizan.api.names import (
     BASELINE_NETWORK_POLICY,
     DEFAULT_NAME,
-    POLICY_LABEL,
     SYSTEM_NAMESPACES,
     KubeObject,
-    network_policy_name,
 )
 from bartizan.api.v1alpha1 import SecurityBaselineSpec
 from bartizan.controller.keys import SERVING_KEY, Key, namespace_key, policy_key, trust_domain_key
+from bartizan.controller.owners import owner_of
+from bartizan.controller.ranges import stored_ranges
+from bartizan.core.capabilities import Capabilities
+from bartizan.core.endpoints import API_SERVICE
 from bartizan.core.model import (
     ClusterRanges,
     InvalidPolicy,
@@ -39,11 +41,13 @@ from bartizan.core.model import (
     ObjectRef,
     PolicyKey,
     PolicyView,
+    ResolvedName,
     ServiceView,
     Snapshot,
     TrustDomainView,
 )
 from bartizan.core.network.compile import neighbours
+from bartizan.core.network.fqdn import called_names, wanted_names
 from bartizan.core.views import (
     STRICT_BASELINE,
     Unreadable,
@@ -56,8 +60,6 @@ from bartizan.core.views import (
     serves_dns,
 )
 from bartizan.kube.store import Store
-
-_NETWORK_POLICY_PREFIX: Final = network_policy_name("")
 
 
 class World:
@@ -76,6 +78,8 @@ class World:
         self._baseline = SecurityBaselineSpec()
         self._node_ranges: dict[str, ClusterRanges] = {}
         self._ranges = ClusterRanges()
+        self._names: dict[str, ResolvedName] = {}
+        self._capabilities = Capabilities()
         self._owners: dict[ObjectRef, Key] = {}
         self._snapshot: Snapshot | None = None
 
@@ -93,9 +97,38 @@ class World:
                 trust_domains={
                     name: view for name, view in self._trust_domains.items() if isinstance(view, TrustDomainView)
                 },
+                names=dict(self._names),
+                capabilities=self._capabilities,
                 callers={key: frozenset(who) for key, who in self._callers.items()},
             )
         return self._snapshot
+
+    def wanted_names(self) -> frozenset[str]:
+        """Return the DNS names whose addresses matter."""
+        return wanted_names(self.snapshot())
+
+    def name_resolved(self, resolved: ResolvedName) -> frozenset[Key]:
+        """Take in what DNS says of a name and return who has to look."""
+        self._names[resolved.name] = resolved
+        return self._names_changed(resolved.name)
+
+    def name_forgotten(self, name: str) -> None:
+        """Let go of a name that nobody wants."""
+        self._names.pop(name, None)
+        self._snapshot = None
+
+    def capabilities_found(self, capabilities: Capabilities) -> frozenset[Key]:
+        """Take in what the cluster serves and return who has to look."""
+        if capabilities == self._capabilities:
+            return frozenset()
+        self._capabilities = capabilities
+        self._snapshot = None
+        return self.all_keys()
+
+    def _names_changed(self, name: str) -> frozenset[Key]:
+        self._snapshot = None
+        callers = (key for key, view in self.snapshot().policies.items() if name in called_names(view))
+        return frozenset(policy_key(key) for key in callers)
 
     def policy(self, key: PolicyKey) -> PolicyView | InvalidPolicy | None:
         """Return a policy's view, readable or not."""
@@ -136,7 +169,7 @@ class World:
                 return self._baseline_changed(ref.name, item)
             case NODE.kind:
                 return self._node_changed(ref.name, item)
-            case SERVICE_CIDR.kind:
+            case SERVICE_CIDR.kind | ENDPOINT_SLICE.kind | DAEMON_SET.kind:
                 return self._ranges_may_differ()
             case _:
                 return self._child_changed(ref, item)
@@ -178,8 +211,8 @@ class World:
     def _service_changed(self, key: tuple[str, str], item: KubeObject | None) -> frozenset[Key]:
         before = self._services.get(key)
         after = read_service(item) if item else None
-        dns = any(view and serves_dns(view, self._baseline) for view in (before, after))
-        keys = self._ranges_may_differ() if dns else frozenset()
+        server = key == API_SERVICE or any(view and serves_dns(view, self._baseline) for view in (before, after))
+        keys = self._ranges_may_differ() if server else frozenset()
         if before == after:
             return keys
         if after:
@@ -223,12 +256,7 @@ class World:
         return self._ranges_may_differ()
 
     def _ranges_may_differ(self) -> frozenset[Key]:
-        ranges = read_ranges(
-            nodes=self.store.list(NODE),
-            service_cidrs=self.store.list(SERVICE_CIDR),
-            services=self.store.list(SERVICE, namespace=self._baseline.network.dns.namespace),
-            baseline=self._baseline,
-        )
+        ranges = stored_ranges(self.store, self._baseline)
         if ranges == self._ranges:
             return frozenset()
         self._ranges = ranges
@@ -238,7 +266,7 @@ class World:
     def _child_changed(self, ref: ObjectRef, item: KubeObject | None) -> frozenset[Key]:
         """An object of ours changed or went: whoever owned it and whoever owns it now look."""
         before = self._owners.pop(ref, None)
-        after = self._owner(ref, item)
+        after = owner_of(ref, item)
         if item and after:
             self._owners[ref] = after
         keys = {key for key in (before, after) if key}
@@ -252,16 +280,6 @@ class World:
             for name in self._trust_domains:
                 keys.update({trust_domain_key(name), *self._signed_by(name)})
         return frozenset(keys)
-
-    def _owner(self, ref: ObjectRef, item: KubeObject | None) -> Key | None:
-        labels = (item or {}).get("metadata", {}).get("labels") or {}
-        if ref.kind in {POLICY_INDEX.kind, ROLE_BINDING.kind} or ref.name == BASELINE_NETWORK_POLICY:
-            return namespace_key(ref.namespace)
-        if POLICY_LABEL in labels:
-            return policy_key((ref.namespace, labels[POLICY_LABEL]))
-        if ref.kind == NETWORK_POLICY.kind and ref.name.startswith(_NETWORK_POLICY_PREFIX):
-            return policy_key((ref.namespace, ref.name.removeprefix(_NETWORK_POLICY_PREFIX)))
-        return None
 
     def _signed_by(self, trust_domain: str) -> Iterable[Key]:
         return (

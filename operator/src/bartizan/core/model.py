@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
 
 from bartizan.api.names import KubeObject
-from bartizan.api.v1alpha1 import SecurityBaselineSpec, ServiceSecurityPolicySpec, TrustDomainSpec
+from bartizan.api.v1alpha1 import Protocol, SecurityBaselineSpec, ServiceSecurityPolicySpec, TrustDomainSpec
+from bartizan.core.capabilities import Capabilities
 from bartizan.core.reasons import Mode
 
 PolicyKey: TypeAlias = tuple[str, str]
@@ -85,7 +86,21 @@ class ClusterRanges:
     services: tuple[str, ...] = ()
     nodes: tuple[str, ...] = ()
     dns_addresses: tuple[str, ...] = ()
-    """The ClusterIPs of the cluster's DNS Service, as /32 or /128 blocks."""
+    """The ClusterIPs of the cluster's DNS Service and of a node-local cache, as /32 or /128 blocks."""
+    dns_ports: tuple[tuple[int, Protocol], ...] = ()
+    """The ports on which the DNS pods listen; empty if nothing tells, which means 53."""
+    api_server: tuple[tuple[str, int], ...] = ()
+    """Every way to the API server, as block and TCP port: its Service's addresses and its endpoints."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedName:
+    """The addresses that the cluster's DNS gives for a name and whose time has not run out."""
+
+    name: str
+    addresses: tuple[str, ...] = ()
+    problem: str = ""
+    """Why DNS last gave none; empty when it answered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +124,9 @@ class Snapshot:
     ranges: ClusterRanges = ClusterRanges()
     baseline: SecurityBaselineSpec = field(default_factory=SecurityBaselineSpec)
     trust_domains: Mapping[str, TrustDomainView] = field(default_factory=dict)
+    names: Mapping[str, ResolvedName] = field(default_factory=dict)
+    """What is known of the DNS names that policies call."""
+    capabilities: Capabilities = field(default_factory=Capabilities)
     callers: Mapping[PolicyKey, frozenset[PolicyKey]] | None = None
     """Which policies name a policy, where somebody keeps count; None: whoever asks looks through all of them."""
     now: datetime = WITHOUT_CLOCK

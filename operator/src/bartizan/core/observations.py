@@ -17,6 +17,7 @@ from bartizan.core.reasons import ConditionType, Mode, Reason
 _CONSENT: Final = frozenset(
     {Reason.PENDING_CONSENT, Reason.PEER_NOT_FOUND, Reason.CONSENT_DENIED, Reason.CONSENT_EXPIRED}
 )
+_TAKEN: Final = frozenset({Reason.METADATA_CLOSED, Reason.IP_SNAPSHOT})
 _NAMED: Final = 3
 """How many edges a message names before it only counts the rest."""
 
@@ -116,9 +117,9 @@ def _observed(kind: ConditionType, status: Status, reason: Reason, message: str)
 def _narrowed(edge: EdgeStatus) -> bool:
     """Whether the edge is closed or narrower than declared, for a reason that ConsentComplete does not tell.
 
-    That metadata addresses are cut out of a block is no one's loss.
+    That metadata addresses are cut out of a block is no one's loss, and a name open by its addresses is what was asked for.
     """
-    if edge.reason in _CONSENT or (edge.state == "Degraded" and edge.reason == Reason.METADATA_CLOSED):
+    if edge.reason in _CONSENT or (edge.state == "Degraded" and edge.reason in _TAKEN):
         return False
     return edge.state in {"Denied", "Degraded"}
 

@@ -5,18 +5,21 @@ asking again gives an empty plan, which is what keeps a resync from writing and 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from bartizan.api.names import API_VERSION, HASH_ANNOTATION, KubeObject
 from bartizan.api.v1alpha1 import (
+    CapabilitiesStatus,
     CertificateStatus,
     EdgeStatus,
     EmittedObject,
     PolicyStatus,
     PolicySummary,
 )
+from bartizan.core.access import AccessObserved, plan_access, with_conflict
+from bartizan.core.capabilities import Capabilities
 from bartizan.core.conditions import Observation, changed, dumped, laid_over, lean, read_conditions
 from bartizan.core.model import InvalidPolicy, ObjectRef, PolicyView, Snapshot
 from bartizan.core.network.compile import CompiledNetwork, compile_network
@@ -56,6 +59,8 @@ class PolicyObserved:
     """The namespace's `bartizan-baseline`."""
     index: KubeObject | None = None
     """The namespace's PolicyIndex."""
+    access: AccessObserved = field(default_factory=AccessObserved)
+    """Its Role and RoleBinding for the API server."""
     strays: tuple[KubeObject, ...] = ()
     """Objects of ours that belong to this policy under names it no longer uses."""
 
@@ -92,7 +97,7 @@ def plan_policy(
         return _spoken(policy, observed, PolicyStatus(mode=mode.value), (invalid(policy),), now=now)
     mode = snapshot.mode(policy.namespace)
     if mode is Mode.NOT_GOVERNED or certificate is None:
-        opened = _opened(policy, observed)
+        opened = (*_opened(policy, observed), *plan_access(policy, (), observed.access).deletes)
         status = PolicyStatus(mode=Mode.NOT_GOVERNED.value)
         plan = _spoken(policy, observed, status, (not_governed(policy.namespace),), now=now)
         return _joined(plan, deletes=opened, look_after=_waits_for_isolation(observed))
@@ -110,14 +115,17 @@ def _governed(
     now: datetime,
 ) -> Plan:
     compiled = compile_network(policy, snapshot)
+    access = plan_access(policy, compiled.access, observed.access)
+    compiled = replace(compiled, access=access.kept, edges=with_conflict(compiled.edges, access.conflict))
     existing = observed.network_policy
     conflict = existing is not None and not is_ours(existing, owner_uid=policy.uid)
     enforced = mode is Mode.ENFORCE
     applies = certificate.applies
-    deletes = tuple(delete for stray in observed.strays for delete in removal(stray))
+    deletes = (*access.deletes, *(delete for stray in observed.strays for delete in removal(stray)))
     if enforced and not conflict:
         desired = spelled_out(compiled.network_policy)
         applies = (*upkeep(desired, existing, manager="bartizan/networkpolicy"), *applies)
+    applies = (*applies, *access.applies)
     if not enforced:
         deletes = (*_opened(policy, observed), *deletes)
     others = (
@@ -127,14 +135,14 @@ def _governed(
         secrets_injected(policy, mode, observed.index),
         consent(compiled.edges),
     )
-    status = _status(mode, compiled, certificate, emits_network=enforced and not conflict)
+    status = _status(mode, compiled, certificate, snapshot.capabilities, emits_network=enforced and not conflict)
     status = _with_neighbours(status, policy, snapshot, observed)
     plan = Plan()
     if certificate.settled:
         plan = _spoken(policy, observed, status, (ready(others, compiled.edges), *others), now=now)
     waits = (
         certificate.look_after,
-        LOOK_AGAIN if conflict else None,
+        LOOK_AGAIN if conflict or access.conflict else None,
         compiled.changes_at - now if compiled.changes_at else None,
         _waits_for_isolation(observed, enforced=enforced),
     )
@@ -142,16 +150,23 @@ def _governed(
 
 
 def _status(
-    mode: Mode, compiled: CompiledNetwork, certificate: CertificateOutcome, *, emits_network: bool
+    mode: Mode,
+    compiled: CompiledNetwork,
+    certificate: CertificateOutcome,
+    capabilities: Capabilities,
+    *,
+    emits_network: bool,
 ) -> PolicyStatus:
     emitted = [certificate.emitted] if certificate.emitted else []
     if emits_network:
         emitted.insert(0, emitted_object(compiled.network_policy))
+    emitted += [emitted_object(item) for item in compiled.access]
     return PolicyStatus(
         mode=mode.value,
         summary=_summary(compiled.edges),
         edges=compiled.edges[:MAX_LISTED],
         certificate=certificate.status,
+        capabilities=CapabilitiesStatus(**asdict(capabilities)),
         emitted=tuple(emitted),
     )
 

@@ -89,6 +89,12 @@ class Reason(StrEnum):
     """The SecurityBaseline does not allow such a peer."""
     METADATA_CLOSED = "MetadataClosed"
     """The block holds the cloud's metadata addresses; they stay closed."""
+    IP_SNAPSHOT = "IPSnapshot"
+    """NetworkPolicy knows no names: the addresses that the name has now are open."""
+    NAME_NOT_RESOLVED = "NameNotResolved"
+    """The name has no public address, or DNS does not answer: nothing is open."""
+    UNSUPPORTED = "Unsupported"
+    """NetworkPolicy cannot say such a peer."""
     RANGES_UNKNOWN = "RangesUnknown"
     """The addresses inside the cluster are not known, so what lies outside cannot be said."""
 

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from bartizan.api.names import ENFORCEMENT_LABEL, KubeObject
 from bartizan.api.v1alpha1 import SecurityBaselineSpec, ServiceSecurityPolicySpec, TrustDomainSpec
+from bartizan.core.endpoints import api_server_ways, dns_ports, node_local_addresses
 from bartizan.core.model import (
     ClusterRanges,
     InvalidPolicy,
@@ -93,18 +94,28 @@ def read_ranges(
     service_cidrs: Iterable[KubeObject],
     services: Iterable[KubeObject],
     baseline: SecurityBaselineSpec,
+    slices: Iterable[KubeObject] = (),
+    daemon_sets: Iterable[KubeObject] = (),
 ) -> ClusterRanges:
-    """Return the addresses inside the cluster, sorted, so that equal clusters give equal values."""
-    seen = list(nodes)
+    """Return the addresses inside the cluster, sorted, so that equal clusters give equal values.
+
+    Of `slices` those of the DNS Service and of the API server are looked at, of `daemon_sets` the node-local DNS cache.
+    """
+    seen, known, ends = list(nodes), list(services), list(slices)
+    dns = [service for service in known if serves_dns(read_service(service), baseline)]
     return ClusterRanges(
         pods=_blocks(cidr for node in seen for cidr in _pod_cidrs(node)),
         nodes=_blocks(address for node in seen for address in _internal_addresses(node)),
         services=_blocks(cidr for item in service_cidrs for cidr in (item.get("spec") or {}).get("cidrs") or ()),
         dns_addresses=_blocks(
-            address
-            for service in services
-            if serves_dns(read_service(service), baseline)
-            for address in _cluster_addresses(service)
+            (
+                *(address for service in dns for address in _cluster_addresses(service)),
+                *node_local_addresses(daemon_sets, baseline.network.dns.namespace),
+            )
+        ),
+        dns_ports=tuple((port, "UDP" if protocol == "UDP" else "TCP") for port, protocol in dns_ports(dns, ends)),
+        api_server=tuple(
+            (block, port) for address, port in api_server_ways(known, ends) for block in _blocks((address,))
         ),
     )
 

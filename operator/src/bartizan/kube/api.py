@@ -74,6 +74,10 @@ class KubeApi(Protocol):
         """
         ...
 
+    async def served(self, api_version: str) -> frozenset[str]:
+        """Return the plurals of the kinds that the server serves in `api_version`; nothing if it does not know it."""
+        ...
+
     async def close(self) -> None:
         """Let go of connections; the object is of no use afterwards."""
         ...

@@ -126,6 +126,15 @@ class Client:
             async for line in lines:
                 yield _event(call, line)
 
+    async def served(self, api_version: str) -> frozenset[str]:
+        """Ask the server's discovery."""
+        call = Call("discover", Kind(api_version, "APIResourceList", "", namespaced=False))
+        try:
+            found = await self._transport.request(call, "GET", call.kind.path().rstrip("/"))
+        except NotFoundError:
+            return frozenset()
+        return frozenset(entry["name"] for entry in found.get("resources") or ())
+
     async def close(self) -> None:
         """Close every connection."""
         await self._transport.close()

@@ -20,6 +20,7 @@ from bartizan.kube.client import Client
 from bartizan.kube.clock import SystemClock
 from bartizan.kube.events import EventRecorder
 from bartizan.kube.lease import Leadership
+from bartizan.resolve.dns import DnsResolver
 from bartizan.shell.handlers import KopfSource
 from bartizan.shell.logs import configure_logs
 from bartizan.shell.settings import ControllerSettings, controller_settings
@@ -80,6 +81,7 @@ async def _run(settings: ControllerSettings) -> None:
         sources=sources,
         clock=clock,
         meter=meter,
+        resolver=DnsResolver(),
     )
     telemetry = await serve_telemetry(settings.metrics, meter.registry, ready=lambda: controller.synced)
     _log.info("started", version=__version__, namespace=settings.namespace, identity=settings.identity)

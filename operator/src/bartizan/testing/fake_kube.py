@@ -55,6 +55,7 @@ class FakeKube:
     def __init__(self, *items: KubeObject, clock: Clock | None = None, check_namespaces: bool = False) -> None:
         self.writes: list[Write] = []
         self.calls: list[Call] = []
+        self.also_served: dict[str, frozenset[str]] = {}
         self._clock = clock or SystemClock()
         self._check_namespaces = check_namespaces
         self._items: dict[ObjectRef, KubeObject] = {}
@@ -206,6 +207,13 @@ class FakeKube:
         async with aclosing(stream) as events:
             async for event in events:
                 yield event
+
+    async def served(self, api_version: str) -> frozenset[str]:
+        """Return the plurals of the kinds known in `api_version`, and of those that a test has added to `also_served`."""
+        with self._call(Call("discover", Kind(api_version, "APIResourceList", "", namespaced=False))):
+            await asyncio.sleep(0)
+        known = {kind.plural for kind in BY_NAME.values() if kind.api_version == api_version}
+        return frozenset(known | self.also_served.get(api_version, frozenset()))
 
     async def close(self) -> None:
         """Nothing is held open."""

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
-from bartizan.api.kinds import NAMESPACE, NODE, POLICY, SECURITY_BASELINE, TRUST_DOMAIN, Kind
+from bartizan.api.kinds import ENDPOINT_SLICE, NAMESPACE, NODE, POLICY, SECURITY_BASELINE, TRUST_DOMAIN, Kind
 from bartizan.api.names import DEFAULT_NAME, SYSTEM_NAMESPACES, KubeObject
 from bartizan.api.v1alpha1 import SecurityBaselineSpec
+from bartizan.core.endpoints import API_SERVICE, SERVICE_NAME_LABEL
 from bartizan.core.model import InvalidPolicy, ObjectRef, PolicyView, Snapshot, TrustDomainView
 from bartizan.core.views import (
     STRICT_BASELINE,
@@ -25,8 +26,9 @@ from bartizan.kube.api import KubeApi
 from bartizan.kube.reflector import Reflector
 from bartizan.kube.store import Store
 
-WATCHED: Final = (POLICY, NAMESPACE, SECURITY_BASELINE, TRUST_DOMAIN, NODE)
-"""Nodes tell the pods' range, without which the peer `internet` is denied."""
+WATCHED: Final = (POLICY, NAMESPACE, SECURITY_BASELINE, TRUST_DOMAIN, NODE, ENDPOINT_SLICE)
+"""Nodes tell the pods' range, without which the peer `internet` is denied; of slices only the API server's are watched."""
+_SELECTED: Final = {ENDPOINT_SLICE: f"{SERVICE_NAME_LABEL}={API_SERVICE[1]}"}
 
 View = TypeVar("View")
 
@@ -62,7 +64,10 @@ class ClusterMemory:
         self._store = Store()
         self._system = frozenset((*SYSTEM_NAMESPACES, release_namespace))
         self._reader = _Reader()
-        self._reflectors = {kind: Reflector(api, kind, self._store, self._reader.forget) for kind in WATCHED}
+        self._reflectors = {
+            kind: Reflector(api, kind, self._store, self._reader.forget, label_selector=_SELECTED.get(kind, ""))
+            for kind in WATCHED
+        }
 
     @property
     def synced(self) -> bool:
@@ -91,7 +96,13 @@ class ClusterMemory:
             policies={policy.key: policy for policy in policies if isinstance(policy, PolicyView)},
             invalid={(item.namespace, item.name): item for item in policies if isinstance(item, InvalidPolicy)},
             namespaces={namespace.name: namespace for namespace in namespaces},
-            ranges=read_ranges(nodes=self._store.list(NODE), service_cidrs=(), services=(), baseline=baseline),
+            ranges=read_ranges(
+                nodes=self._store.list(NODE),
+                service_cidrs=(),
+                services=(),
+                baseline=baseline,
+                slices=self._store.list(ENDPOINT_SLICE),
+            ),
             baseline=baseline,
             trust_domains={domain.name: domain for domain in domains if isinstance(domain, TrustDomainView)},
         )

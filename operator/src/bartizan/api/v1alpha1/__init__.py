@@ -18,6 +18,7 @@ from bartizan.api.v1alpha1.network import (
 from bartizan.api.v1alpha1.policy import ServiceSecurityPolicySpec, Workload
 from bartizan.api.v1alpha1.secrets import SecretFile, SecretItem, Secrets, VaultSource
 from bartizan.api.v1alpha1.status import (
+    CapabilitiesStatus,
     CertificateStatus,
     Condition,
     EdgeStatus,
@@ -33,6 +34,7 @@ __all__ = [
     "ApiModel",
     "AuthorityStatus",
     "BaselineNetwork",
+    "CapabilitiesStatus",
     "CertificateStatus",
     "Condition",
     "Decision",

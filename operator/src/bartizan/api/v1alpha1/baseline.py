@@ -7,7 +7,8 @@ from pydantic import ConfigDict, Field
 
 from bartizan.api.duration import Duration
 from bartizan.api.v1alpha1.common import ApiModel, DnsLabel, LabelSelector, cel, cel_rules
-from bartizan.api.v1alpha1.network import BLOCK, Cidr, is_block
+from bartizan.api.v1alpha1.peers import Fqdn
+from bartizan.api.v1alpha1.values import BLOCK, Cidr, is_block
 
 
 class DnsService(ApiModel):
@@ -46,6 +47,13 @@ class BaselineNetwork(ApiModel):
 
     internet: Literal["Allow", "Forbid"] = "Allow"
     """Whether a policy may name the peer `internet`."""
+    cloud_metadata: Literal["Allow", "Forbid"] = "Forbid"
+    """Whether a policy may name the peer `cloudMetadata`, behind which clouds hand out the machine's own credentials."""
+    fqdn_deny_list: tuple[Fqdn, ...] = Field(default=(), max_length=256)
+    """Names that no policy may call; `*.` and a name means everything below it."""
+    gateway_namespaces: tuple[DnsLabel, ...] = Field(default=("envoy-gateway-system",), max_length=16)
+    """Namespaces where a gateway controller runs the proxies of Gateways of other namespaces, as Envoy Gateway does unless told
+    otherwise. Only the platform may run pods there."""
     cluster_cidrs: tuple[Cidr, ...] = Field(default=(), alias="clusterCIDRs", max_length=64)
     """Pod, Service and node ranges beyond those read from Nodes and ServiceCIDRs; never part of `internet`."""
     dns: DnsService = DnsService()

@@ -4,54 +4,29 @@ Neighbours are named by their policy (`service: payments`), never by labels or a
 Everything not listed is denied, both ways.
 """
 
-import re
-from datetime import UTC, datetime
-from ipaddress import ip_network
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, WithJsonSchema
+from pydantic import ConfigDict, Field
 
-from bartizan.api.v1alpha1.common import ApiModel, DnsLabel, LabelSelector, ObjectName, cel, cel_rules
+from bartizan.api.v1alpha1.common import (
+    DNS_SUBDOMAIN,
+    ApiModel,
+    DnsLabel,
+    LabelSelector,
+    ObjectName,
+    cel,
+    cel_rules,
+)
+from bartizan.api.v1alpha1.peers import CLUSTER_NAMES, Fqdn, KubernetesApiPeer
+from bartizan.api.v1alpha1.values import BLOCK, Cidr, Moment, is_block
 
 Protocol = Literal["TCP", "UDP", "SCTP"]
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
 PortName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", min_length=1, max_length=15)]
-BLOCK: Final = "an IPv4 or IPv6 block without bits below its prefix, such as 203.0.113.0/24 or 2001:db8::/32"
-
-
-def is_block(expression: str) -> str:
-    """Return the CEL expression that says whether a string is such a block."""
-    return f"(isCIDR({expression}) && cidr({expression}) == cidr({expression}).masked())"
-
-
-def _block(text: str) -> str:
-    """Refuse what is not an address block, so that no decision meets one even where the API server's rules were bypassed."""
-    if not re.fullmatch(r"[0-9a-fA-F.:]+/[0-9]{1,3}", text):
-        raise ValueError(f"not an address block: {text!r}; write {BLOCK}")
-    ip_network(text)
-    return text
-
-
-Cidr = Annotated[str, Field(min_length=3, max_length=43), AfterValidator(_block)]
-"""A block of addresses in CIDR notation (RFC 4632, RFC 4291), without bits below the prefix."""
-
-
-def _in_utc(moment: datetime) -> datetime:
-    """Return the same moment in UTC; refuse one that no calendar of ours reaches."""
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        raise ValueError(f"not a moment that can be reckoned with: {moment.isoformat()}") from None
-
-
-Moment = Annotated[
-    AwareDatetime,
-    AfterValidator(_in_utc),
-    WithJsonSchema({"type": "string", "format": "date-time", "maxLength": 64}),
-]
-"""A moment as RFC 3339 spells it, with its zone; read as UTC."""
-
-PEER_KINDS = ("service", "workload", "self", "internet", "cidr")
+GatewayName = Annotated[str, Field(pattern=DNS_SUBDOMAIN, min_length=1, max_length=63)]
+"""The name of a Gateway as the value of a label, which is how its pods bear it."""
+PEER_KINDS = ("service", "workload", "self", "gateway", "internet", "cidr", "fqdn", "kubernetesAPI", "cloudMetadata")
+_CALLED_ONLY: Final = ("fqdn", "kubernetesAPI", "cloudMetadata")
 _ONE_KIND = cel(
     "[" + ", ".join(f"has(self.{kind})" for kind in PEER_KINDS) + "].filter(x, x).size() == 1",
     "a peer names exactly one of: " + ", ".join(PEER_KINDS),
@@ -89,9 +64,19 @@ class Peer(ApiModel):
         json_schema_extra=cel_rules(
             _ONE_KIND,
             cel(
-                "!has(self.__namespace__) || has(self.service)",
-                "namespace goes with service only",
+                "!has(self.__namespace__) || has(self.service) || has(self.gateway)",
+                "namespace goes with service and gateway only",
                 fieldPath=".namespace",
+            ),
+            cel(
+                "!has(self.onUnsupported) || has(self.fqdn)",
+                "onUnsupported goes with fqdn only",
+                fieldPath=".onUnsupported",
+            ),
+            cel(
+                "!has(self.fqdn) || !(" + " || ".join(f"self.fqdn.endsWith('{end}')" for end in CLUSTER_NAMES) + ")",
+                "a name inside the cluster has a policy: name it by service, or its pods by workload",
+                fieldPath=".fqdn",
             ),
             cel("self.except.size() == 0 || has(self.cidr)", "except goes with cidr only", fieldPath=".except"),
             cel(
@@ -111,17 +96,29 @@ class Peer(ApiModel):
     service: ObjectName | None = None
     """The name of another ServiceSecurityPolicy."""
     namespace: DnsLabel | None = None
-    """The namespace of that policy; left out: the policy's own."""
+    """The namespace of that policy or Gateway; left out: the policy's own."""
     workload: WorkloadPeer | None = None
     """Pods that have no policy."""
     self_: Empty | None = Field(default=None, alias="self")
     """The service's own pods, replica to replica."""
+    gateway: GatewayName | None = None
+    """Callers only: the name of a Gateway (gateway.networking.k8s.io); the pods that run it, found by their labels."""
     internet: Empty | None = None
     """Every address outside the cluster, IPv4 and IPv6; never pods, Services, nodes, link-local or cloud metadata."""
     cidr: Cidr | None = None
     """A block of addresses. The cloud's metadata addresses stay closed even if the block holds them."""
     except_: tuple[Cidr, ...] = Field(default=(), alias="except", max_length=64)
     """Blocks inside `cidr` that stay closed."""
+    fqdn: Fqdn | None = None
+    """Called side only: a DNS name outside the cluster, or `*.` and a name: everything below it."""
+    on_unsupported: Literal["Snapshot", "Deny"] | None = None
+    """What becomes of `fqdn` where nothing follows names, as with plain NetworkPolicy: Snapshot (when left out) opens the
+    public addresses that the cluster's DNS gives, for as long as it gives them; Deny opens nothing. A wildcard is denied."""
+    kubernetes_api: KubernetesApiPeer | None = Field(default=None, alias="kubernetesAPI")
+    """Called side only: the cluster's API server, on its own ports."""
+    cloud_metadata: Empty | None = None
+    """Called side only, with a reason: the cloud's metadata addresses, which nothing else opens. Port 80 when none is listed.
+    Allowed only where the SecurityBaseline allows it."""
 
 
 Purpose = Annotated[str, Field(max_length=256)]
@@ -130,6 +127,16 @@ Purpose = Annotated[str, Field(max_length=256)]
 
 class IngressRule(ApiModel):
     """Who may call, and on which of the service's ports."""
+
+    model_config = ConfigDict(
+        json_schema_extra=cel_rules(
+            cel(
+                "!(" + " || ".join(f"has(self.from.{kind})" for kind in _CALLED_ONLY) + ")",
+                f"{', '.join(_CALLED_ONLY)} never call: they go under egress",
+                fieldPath=".from",
+            )
+        )
+    )
 
     from_: Peer = Field(alias="from")
     """The caller."""
@@ -207,9 +214,21 @@ class EgressRule(ApiModel):
     model_config = ConfigDict(
         json_schema_extra=cel_rules(
             cel(
-                "has(self.to.service) || has(self.to.self) || self.ports.size() > 0",
+                "has(self.to.service) || has(self.to.self) || has(self.to.kubernetesAPI) || has(self.to.cloudMetadata)"
+                " || self.ports.size() > 0",
                 "ports must be listed unless the peer is a service or self, whose own ports are the default",
                 fieldPath=".ports",
+            ),
+            cel(
+                "!has(self.to.kubernetesAPI) || self.ports.size() == 0",
+                "kubernetesAPI brings its own ports: leave ports out",
+                fieldPath=".ports",
+            ),
+            cel("!has(self.to.gateway)", "a gateway only calls: it goes under ingress", fieldPath=".to"),
+            cel(
+                "!has(self.to.cloudMetadata) || (has(self.reason) && self.reason.size() > 0)",
+                "cloudMetadata needs a reason: whoever reaches it may act as the machine",
+                fieldPath=".to",
             ),
             cel(
                 "has(self.to.service) || has(self.to.self) || self.ports.all(p, has(p.port))",

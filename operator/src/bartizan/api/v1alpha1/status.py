@@ -111,6 +111,21 @@ class EmittedObject(ApiModel):
     """SHA-256 of what it is meant to be, the first 16 hex digits."""
 
 
+class CapabilitiesStatus(ApiModel):
+    """Which further kinds the cluster serves, as last asked."""
+
+    cilium: bool = False
+    """CiliumNetworkPolicy, cilium.io/v2."""
+    cluster_network_policy: bool = False
+    """ClusterNetworkPolicy, policy.networking.k8s.io/v1alpha2."""
+    gateway_api: bool = Field(default=False, alias="gatewayAPI")
+    """Gateways, gateway.networking.k8s.io/v1."""
+    mutating_admission_policy: bool = False
+    """MutatingAdmissionPolicy, admissionregistration.k8s.io/v1."""
+    pod_certificates: bool = False
+    """PodCertificateRequest, certificates.k8s.io/v1 or v1beta1."""
+
+
 class PolicySummary(ApiModel):
     """Counts for the printer columns."""
 
@@ -149,5 +164,7 @@ class PolicyStatus(ApiModel):
     """Named holes, at most 50; the summary counts all."""
     certificate: CertificateStatus | None = None
     """The certificate in force."""
+    capabilities: CapabilitiesStatus | None = None
+    """What the cluster can do; left out for a policy of which nothing is made."""
     emitted: tuple[EmittedObject, ...] = ()
     """What bartizan keeps for this policy."""

@@ -2,7 +2,7 @@
 
 A namespace's label decides whether it is governed, the index decides what the gate knows, and the controller's RoleBindings
 decide which Secrets it can read. Changing the first two takes the RBAC verb `govern` on securitybaselines.bartizan.dev, asked
-of the API server's own authorizer; the third is held to one exact shape, so that a stolen controller token cannot widen it.
+of the API server's own authorizer; the third, and what rights policies grant, are in `access_guards`.
 Who may answer callers and widen policies is told in `widening`.
 """
 
@@ -11,10 +11,8 @@ from typing import Final
 from bartizan.api.kinds import VALIDATING_BINDING, VALIDATING_POLICY
 from bartizan.api.names import ENFORCEMENT_LABEL, GROUP, KubeObject
 from bartizan.core.checks import widening
-from bartizan.core.checks.settings import GOVERNED, LABEL_VALUES, LABELS, AdmissionSettings
-
-CERTIFICATES_ROLE: Final = "bartizan-certificates"
-"""The ClusterRole, and the RoleBinding per namespace, by which the controller writes certificate Secrets."""
+from bartizan.core.checks.access_guards import bindings_guard, grants_guard, roles_guard
+from bartizan.core.checks.settings import LABEL_VALUES, LABELS, AdmissionSettings
 
 _MAY_GOVERN: Final = f"authorizer.group('{GROUP}').resource('securitybaselines').check('govern').allowed()"
 _GOVERN_HINT: Final = "the RBAC verb govern on securitybaselines.bartizan.dev; fix: ask the platform team"
@@ -25,12 +23,10 @@ def guards(settings: AdmissionSettings) -> list[KubeObject]:
     return [
         *_guard("index", _index_rule(), [], _index_validations(), []),
         *_guard("namespace", _namespace_rule(), _namespace_variables(), _namespace_validations(), []),
-        *_guard(
-            "access",
-            _access_rule(),
-            _access_variables(settings),
-            _access_validations(settings),
-            [{"name": "controller", "expression": f"request.userInfo.username == '{settings.controller}'"}],
+        *(
+            item
+            for guard in (bindings_guard(settings), roles_guard(settings), grants_guard())
+            for item in _guard(**guard)
         ),
         *_guard(
             widening.DECISIONS,
@@ -98,45 +94,6 @@ def _namespace_validations() -> list[KubeObject]:
             "message": f"bartizan: changing label {ENFORCEMENT_LABEL} takes {_GOVERN_HINT}",
             "reason": "Forbidden",
         },
-    ]
-
-
-def _access_rule() -> KubeObject:
-    return {
-        "apiGroups": ["rbac.authorization.k8s.io"],
-        "apiVersions": ["v1"],
-        "operations": ["CREATE", "UPDATE"],
-        "resources": ["rolebindings"],
-    }
-
-
-def _access_variables(settings: AdmissionSettings) -> list[KubeObject]:
-    mode = f"namespaceObject.metadata.?labels[?'{ENFORCEMENT_LABEL}'].orValue('{settings.default_word}')"
-    excluded = ", ".join(f"'{name}'" for name in settings.excluded)
-    governed = "[" + ", ".join(f"'{mode}'" for mode in GOVERNED) + "]"
-    return [
-        {"name": "governed", "expression": f"{mode} in {governed} && !(request.namespace in [{excluded}])"},
-        {
-            "name": "ours",
-            "expression": f"object.metadata.name == '{CERTIFICATES_ROLE}' && object.roleRef.kind == 'ClusterRole' && "
-            f"object.roleRef.name == '{CERTIFICATES_ROLE}'",
-        },
-        {
-            "name": "itself",
-            "expression": "object.?subjects.orValue([]).size() == 1 && object.subjects.all(s, s.kind == 'ServiceAccount' && "
-            f"s.name == '{settings.controller_account}' && s.?namespace.orValue('') == '{settings.release_namespace}')",
-        },
-    ]
-
-
-def _access_validations(settings: AdmissionSettings) -> list[KubeObject]:
-    return [
-        {
-            "expression": "variables.governed && variables.ours && variables.itself",
-            "message": f"bartizan: {settings.controller} may only bind ClusterRole {CERTIFICATES_ROLE} to itself, "
-            f"in a RoleBinding {CERTIFICATES_ROLE} of a governed namespace",
-            "reason": "Forbidden",
-        }
     ]
 
 

@@ -2,8 +2,12 @@
 
 from bartizan.api.v1alpha1 import EgressRule, IngressRule, Peer
 from bartizan.core.model import PolicyView, Snapshot
+from bartizan.core.network.api_server import api_server_edge
 from bartizan.core.network.consent import egress_to_policy, ingress_from_policy
 from bartizan.core.network.expiry import ends, in_force, spoken
+from bartizan.core.network.fqdn import fqdn_edge
+from bartizan.core.network.gateways import gateway_edge
+from bartizan.core.network.metadata import cloud_metadata_edge
 from bartizan.core.network.outside import cidr_edge, internet_edge, workload_edge
 from bartizan.core.network.peers import peer_name, policy_key
 from bartizan.core.network.ports import PortRange, read_number, resolve_names
@@ -24,6 +28,8 @@ def ingress_edge(policy: PolicyView, rule: IngressRule, snapshot: Snapshot) -> E
     if key is not None:
         return ingress_from_policy(draft, policy, rule, key, snapshot)
     own = resolve_names(rule.ports, policy.spec.network.ports).found
+    if rule.from_.gateway is not None:
+        return gateway_edge(draft, own, rule.from_, policy, snapshot)
     return _outside_edge(draft, own, rule.from_, snapshot)
 
 
@@ -51,4 +57,10 @@ def _outside_edge(draft: Draft, ports: frozenset[PortRange], peer: Peer, snapsho
         return workload_edge(draft, ports, peer.workload)
     if peer.cidr is not None:
         return cidr_edge(draft, ports, peer, snapshot)
+    if peer.fqdn is not None:
+        return fqdn_edge(draft, ports, peer, snapshot)
+    if peer.kubernetes_api is not None:
+        return api_server_edge(draft, snapshot)
+    if peer.cloud_metadata is not None:
+        return cloud_metadata_edge(draft, ports, snapshot)
     return internet_edge(draft, ports, snapshot)

@@ -8,6 +8,7 @@ from typing import Final
 
 from bartizan.api.names import KubeObject
 from bartizan.api.v1alpha1 import LabelSelector, Peer
+from bartizan.api.v1alpha1.network import PEER_KINDS
 from bartizan.core.model import PolicyKey, PolicyView
 from bartizan.core.select import is_empty, to_kube
 
@@ -36,6 +37,11 @@ def policy_key(peer: Peer, policy: PolicyView) -> PolicyKey | None:
     return None
 
 
+def gateway_key(peer: Peer, policy: PolicyView) -> tuple[str, str]:
+    """Return namespace and name of the Gateway that a rule in `policy` names."""
+    return (peer.namespace or policy.namespace, peer.gateway or "")
+
+
 def peer_name(peer: Peer, policy: PolicyView) -> str:
     """Return what the status calls the peer."""
     key = policy_key(peer, policy)
@@ -45,18 +51,33 @@ def peer_name(peer: Peer, policy: PolicyView) -> str:
         return f"workload/{peer.workload.namespace}"
     if peer.cidr is not None:
         return f"cidr/{peer.cidr}"
-    return "internet" if peer.internet is not None else "unknown"
+    if peer.gateway is not None:
+        return f"gateway/{'/'.join(gateway_key(peer, policy))}"
+    if peer.fqdn is not None:
+        return f"fqdn/{peer.fqdn}"
+    plain = {"internet": peer.internet, "kubernetesAPI": peer.kubernetes_api, "cloudMetadata": peer.cloud_metadata}
+    return next((kind for kind, value in plain.items() if value is not None), "unknown")
 
 
 def peer_problem(peer: Peer) -> str | None:
     """Return why the peer cannot be read, with the fix, or None. The CRD's rules refuse the same at apply time."""
-    kinds = {
-        "service": peer.service,
-        "workload": peer.workload,
-        "self": peer.self_,
-        "internet": peer.internet,
-        "cidr": peer.cidr,
-    }
+    kinds = dict(
+        zip(
+            PEER_KINDS,
+            (
+                peer.service,
+                peer.workload,
+                peer.self_,
+                peer.gateway,
+                peer.internet,
+                peer.cidr,
+                peer.fqdn,
+                peer.kubernetes_api,
+                peer.cloud_metadata,
+            ),
+            strict=True,
+        )
+    )
     given = [kind for kind, value in kinds.items() if value is not None]
     if len(given) != 1:
         return f"a peer names exactly one of {', '.join(kinds)}; this one names {', '.join(given) or 'none'}"

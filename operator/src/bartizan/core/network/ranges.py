@@ -15,6 +15,8 @@ Block: TypeAlias = IPv4Network | IPv6Network
 
 METADATA: Final[tuple[Block, ...]] = (
     IPv4Network("169.254.169.254/32"),  # AWS, Azure, Google Cloud, Oracle, OpenStack
+    IPv4Network("169.254.169.252/32"),  # GKE, the metadata server on the node
+    IPv4Network("169.254.170.23/32"),  # AWS EKS Pod Identity
     IPv4Network("100.100.100.200/32"),  # Alibaba Cloud
     IPv6Network("fd00:ec2::254/128"),  # AWS instance metadata
     IPv6Network("fd00:ec2::23/128"),  # AWS EKS Pod Identity

@@ -4,7 +4,7 @@ The CRD refuses malformed rules when they are applied, but a decision about pack
 one of those promises opens nothing, on its own side and in the eyes of the other side alike.
 """
 
-from bartizan.api.v1alpha1 import EgressRule, IngressRule
+from bartizan.api.v1alpha1 import EgressRule, IngressRule, Peer
 from bartizan.core.model import PolicyView
 from bartizan.core.network.peers import peer_problem, policy_key
 from bartizan.core.network.ports import resolve_names, well_formed
@@ -23,10 +23,16 @@ def ingress_problem(policy: PolicyView, rule: IngressRule) -> str | None:
     problem = policy_problem(policy) or peer_problem(rule.from_)
     if problem is None and not policy.spec.network.ports:
         return "ingress needs network.ports: list the ports on which the service listens"
+    if problem is None and _called_only(rule.from_):
+        return "this kind of peer never calls: list it under egress"
     missing = resolve_names(rule.ports, policy.spec.network.ports).missing
     if problem is None and missing:
         return f"network.ports has no port {', '.join(missing)}: correct the name, or list the port"
     return problem
+
+
+def _called_only(peer: Peer) -> bool:
+    return peer.fqdn is not None or peer.kubernetes_api is not None or peer.cloud_metadata is not None
 
 
 def egress_problem(policy: PolicyView, rule: EgressRule) -> str | None:
@@ -38,6 +44,14 @@ def egress_problem(policy: PolicyView, rule: EgressRule) -> str | None:
         if not well_formed(port):
             return "a port is given by exactly one of name or port, and endPort must not be below port"
     if policy_key(rule.to, policy) is not None:
+        return None
+    if rule.to.gateway is not None:
+        return "a gateway only calls: list it under ingress"
+    if rule.to.kubernetes_api is not None:
+        return "kubernetesAPI brings its own ports: leave ports out" if rule.ports else None
+    if rule.to.cloud_metadata is not None and not rule.reason:
+        return "cloudMetadata needs a reason: whoever reaches it may act as the machine"
+    if rule.to.cloud_metadata is not None and not rule.ports:
         return None
     if not rule.ports:
         return "ports must be listed for this kind of peer: an edge without ports would be open on all of them"

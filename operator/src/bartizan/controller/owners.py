@@ -1,0 +1,35 @@
+"""Whose an object is that bartizan made: the key to look at when it changes or goes.
+
+Labels tell, and where somebody took them off, the name does.
+"""
+
+from typing import Final
+
+from bartizan.api.kinds import NETWORK_POLICY, POLICY_INDEX, ROLE, ROLE_BINDING
+from bartizan.api.names import (
+    BASELINE_NETWORK_POLICY,
+    POLICY_LABEL,
+    KubeObject,
+    api_access_name,
+    network_policy_name,
+)
+from bartizan.controller.keys import Key, namespace_key, policy_key
+from bartizan.core.model import ObjectRef
+from bartizan.core.namespace import ACCESS_NAME
+
+_NETWORK_POLICY_PREFIX: Final = network_policy_name("")
+_ACCESS_PREFIX, _ACCESS_SUFFIX = api_access_name("/").split("/")
+
+
+def owner_of(ref: ObjectRef, item: KubeObject | None) -> Key | None:
+    """Return the key of whoever keeps the object at `ref`, or None if nobody does."""
+    labels = (item or {}).get("metadata", {}).get("labels") or {}
+    if ref.kind == POLICY_INDEX.kind or ref.name in {BASELINE_NETWORK_POLICY, ACCESS_NAME}:
+        return namespace_key(ref.namespace)
+    if POLICY_LABEL in labels:
+        return policy_key((ref.namespace, labels[POLICY_LABEL]))
+    if ref.kind == NETWORK_POLICY.kind and ref.name.startswith(_NETWORK_POLICY_PREFIX):
+        return policy_key((ref.namespace, ref.name.removeprefix(_NETWORK_POLICY_PREFIX)))
+    if ref.kind in {ROLE.kind, ROLE_BINDING.kind} and ref.name.endswith(_ACCESS_SUFFIX):
+        return policy_key((ref.namespace, ref.name.removeprefix(_ACCESS_PREFIX).removesuffix(_ACCESS_SUFFIX)))
+    return None

@@ -1,0 +1,1 @@
+"""Asks the cluster's DNS for names outside of it."""
