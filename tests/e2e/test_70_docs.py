@@ -53,7 +53,12 @@ def test_the_page_does_what_it_says(shell, page: Path) -> None:
     """Each block of the page succeeds or is refused as it says, and prints what it says."""
     for step in steps(page.read_text()):
         done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", step.script], cwd=ROOT, env=shell, capture_output=True, text=True, check=False
+            ["bash", "-euo", "pipefail", "-c", step.script],
+            cwd=ROOT,
+            env=shell,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         said = done.stdout + done.stderr
         assert (done.returncode != 0) == step.refused, f"{step.script}\n{said}"

@@ -241,7 +241,7 @@ async def test_the_certificate_changes_under_load_without_a_failed_request(tmp_p
                 await webhook.until(lambda turn=turn: webhook.service.certificate_loads == turn + 2)
             done.set()
         assert failures == []
-        assert served > 40
+        assert served > 20  # more than one a rotation, however busy the machine is
         assert await _presented(webhook) == _der(certificate)
 
 

@@ -120,12 +120,11 @@ def _governed(
     existing = observed.network_policy
     conflict = existing is not None and not is_ours(existing, owner_uid=policy.uid)
     enforced = mode is Mode.ENFORCE
-    applies = certificate.applies
     deletes = (*access.deletes, *(delete for stray in observed.strays for delete in removal(stray)))
+    applies = (*certificate.applies, *access.applies)
     if enforced and not conflict:
         desired = spelled_out(compiled.network_policy)
         applies = (*upkeep(desired, existing, manager="bartizan/networkpolicy"), *applies)
-    applies = (*applies, *access.applies)
     if not enforced:
         deletes = (*_opened(policy, observed), *deletes)
     others = (
@@ -137,16 +136,19 @@ def _governed(
     )
     status = _status(mode, compiled, certificate, snapshot.capabilities, emits_network=enforced and not conflict)
     status = _with_neighbours(status, policy, snapshot, observed)
-    plan = Plan()
-    if certificate.settled:
-        plan = _spoken(policy, observed, status, (ready(others, compiled.edges), *others), now=now)
+    spoken = (ready(others, compiled.edges), *others)
+    plan = _spoken(policy, observed, status, spoken, now=now) if certificate.settled else Plan()
     waits = (
         certificate.look_after,
         LOOK_AGAIN if conflict or access.conflict else None,
-        compiled.changes_at - now if compiled.changes_at else None,
+        _until_change(compiled, now),
         _waits_for_isolation(observed, enforced=enforced),
     )
     return _joined(plan, applies=applies, deletes=deletes, look_after=soonest(waits))
+
+
+def _until_change(compiled: CompiledNetwork, now: datetime) -> timedelta | None:
+    return compiled.changes_at - now if compiled.changes_at else None
 
 
 def _status(
