@@ -175,7 +175,10 @@ def review(api, user, verb, group, resource, *, namespace=NAMESPACE, name="", su
 
 def test_the_role_gives_the_account_what_is_listed_and_nothing_else(rights):
     """For the policy's ServiceAccount every listed right holds in its namespace; others, elsewhere and for others, do not."""
+    # The owner must be there, or the garbage collector takes what it owns away.
+    policy = rights.create(a_policy(CONFIG, LOGS, SCALE), NAMESPACE, dry_run=False)
     for item in _mine():
+        item["metadata"]["ownerReferences"][0]["uid"] = policy.body["metadata"]["uid"]
         assert rights.create(item, NAMESPACE, dry_run=False, user=CONTROLLER).code == 201
     account = f"system:serviceaccount:{NAMESPACE}:rights"
     eventually(lambda: review(rights, account, "get", "", "configmaps"))
@@ -202,6 +205,7 @@ def test_the_role_gives_the_account_what_is_listed_and_nothing_else(rights):
     for kind in ("RoleBinding", "Role"):
         assert rights.delete(kind, NAMESPACE, "ssp-rights-api", dry_run=False, user=CONTROLLER).code == 200
     eventually(lambda: not review(rights, account, "get", "", "configmaps"))
+    assert rights.delete("ServiceSecurityPolicy", NAMESPACE, "rights", dry_run=False).code == 200
 
 
 def with_rule(**rule):
