@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bartizan.core.network.compile import compile_network
@@ -130,7 +130,7 @@ def test_the_dated_worlds_are_rich_enough():
     """Rules of every kind end, consent ends from either side, callers are approved and denied."""
     found = set()
 
-    @MODERATE
+    @settings(MODERATE, max_examples=150)
     @given(dated_worlds(), st.sampled_from(INSTANTS))
     def look(world, now):
         snapshot = replace(world.snapshot(), now=now)
