@@ -33,6 +33,7 @@ class Sight:
         self._api = api
         self._history: defaultdict[ObjectRef, list[tuple[float, KubeObject]]] = defaultdict(list)
         self._happened = asyncio.Event()
+        self._blind: BaseException | None = None
         self._listeners: list[Listener] = []
         self.last = time.monotonic()
 
@@ -70,8 +71,16 @@ class Sight:
         self._listeners.append(listener)
 
     async def _next(self) -> None:
+        if self._blind:
+            raise self._blind
         self._happened.clear()
         await self._happened.wait()
+
+    def ended(self, watching: asyncio.Task[None]) -> None:
+        """Have whoever waits fail when a watch has died: blind, it would wait for ever."""
+        if not watching.cancelled():
+            self._blind = watching.exception()
+            self._happened.set()
 
     def _saw(self, item: KubeObject) -> None:
         self.last = time.monotonic()
@@ -99,13 +108,14 @@ async def a_sight(api: Client, *kinds: Kind, namespace: str = "") -> AsyncIterat
         for item in listing.items:
             sight._saw(item)  # noqa: SLF001 -- the same module
         tasks.append(asyncio.create_task(sight._watch(kind, namespace, listing.resource_version)))  # noqa: SLF001
+        tasks[-1].add_done_callback(sight.ended)
     try:
         yield sight
     finally:
         for task in tasks:
             task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(*tasks)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @asynccontextmanager

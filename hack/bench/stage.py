@@ -24,6 +24,7 @@ import cluster as harness
 from bartizan.api.names import KubeObject
 from bartizan.kube.client import Client
 from bench import machine
+from bench.progress import say
 from cluster import state
 from demo.install import CHART, NAMESPACE, RELEASE, ROOT
 
@@ -133,6 +134,9 @@ class Stage:
             )  # fmt: skip
         try:
             yield Running(running.pid, log, port)
+        except BaseException:
+            say("the controller's last words: " + _troubles(log))
+            raise
         finally:
             with contextlib.suppress(ProcessLookupError):
                 running.terminate()
@@ -184,6 +188,12 @@ def _account_kubeconfig(cluster: harness.Cluster) -> Path:
     target.touch(mode=0o600)
     target.write_text(yaml.safe_dump(config), encoding="utf-8")
     return target
+
+
+def _troubles(log: Path) -> str:
+    """Return the last lines of a log that are no plain progress."""
+    lines = log.read_text(encoding="utf-8").splitlines()
+    return "\n".join(["", *(line for line in lines if '"level":"info"' not in line.replace(" ", ""))][-12:])
 
 
 def _free_port() -> int:

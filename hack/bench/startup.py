@@ -16,8 +16,8 @@ from bench.progress import say
 from bench.result import Result, Table
 from demo.install import ROOT
 
-_PLANES: Final = 5
-_NODES: Final = 2
+_PLANES: Final = 3
+_NODES: Final = 1
 _HELPS: Final = 15
 _TOOK: Final = re.compile(r"held, in (\S+?)\.")
 

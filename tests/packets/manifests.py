@@ -9,7 +9,7 @@ from packets.boutique import Edge, Service
 
 PART = {"app.kubernetes.io/part-of": "packets"}
 LABEL = "app.kubernetes.io/part-of=packets"
-STEADY, SWEEP = 0.2, 4.0
+STEADY, SWEEP = 0.4, 8.0
 """Seconds between two attempts at what is (or becomes, or was) allowed, and at what never is."""
 
 

@@ -27,19 +27,24 @@ class Record:
     attempts: tuple[Attempt, ...]
     announced: int | None
     """How many it says it made when it ended; None if it has not."""
+    complaints: tuple[str, ...]
+    """What its Python had to say beside that: a broken prober proves nothing."""
 
 
 def read(pod: str, source: str, lines: Iterable[str]) -> Record:
     """Read one pod's output."""
-    attempts, announced = [], None
+    attempts, complaints, announced = [], [], None
     for line in lines:
+        if not line.startswith(("[", "{")):
+            complaints.append(line)
+            continue
         said = json.loads(line)
         if isinstance(said, dict):
             announced = said["end"]
             continue
         _number, began, target, port, protocol, outcome = said
         attempts.append(Attempt(pod, Edge(source, target, port, protocol), began, outcome))
-    return Record(pod, tuple(attempts), announced)
+    return Record(pod, tuple(attempts), announced, tuple(complaints))
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from typing import Final
 
 from bartizan.kube.clock import Clock
 
-DEFAULT_RATE: Final = 50.0
+DEFAULT_RATE: Final = 200.0
 """Requests a second in the long run; what kube-controller-manager-sized clients use and far below what would be noticed."""
-DEFAULT_BURST: Final = 100
+DEFAULT_BURST: Final = 400
 """Requests at once, so that the start-up of a cluster with a hundred policies is not drawn out."""
 
 
