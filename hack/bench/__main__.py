@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import importlib
 import os
+import signal
 import sys
 
 from bench import machine
@@ -23,7 +24,7 @@ BENCHES = {
 
 
 def main(arguments: list[str]) -> int:
-    """Run the benches named (all if none is); return 0, or 1 if one could not be run."""
+    """Run the benches named (all if none is); return 0, 1 if one could not be run, 130 if interrupted."""
     listed = "\n".join(f"  {name:11} {what}" for name, what in BENCHES.items())
     parser = argparse.ArgumentParser(
         prog="python -m bench",
@@ -36,7 +37,12 @@ def main(arguments: list[str]) -> int:
     chosen = parser.parse_args(arguments)
     if unknown := [name for name in chosen.names if name not in BENCHES]:
         parser.error(f"no bench is called {', '.join(unknown)}: there are {', '.join(BENCHES)}")
-    failed = [name for name in chosen.names or BENCHES if not _run(name, keep=chosen.write)]
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        failed = [name for name in chosen.names or BENCHES if not _run(name, keep=chosen.write)]
+    except KeyboardInterrupt:
+        say("interrupted: the clusters are taken away again, and nothing of this bench was written")
+        return 130
     return 1 if failed else 0
 
 
