@@ -49,7 +49,7 @@ def section(result: Result, where: str) -> str:
         f"{result.method}",
         f"*{where}*",
         *(table.markdown().rstrip() for table in result.tables),
-        *("- " + remark for remark in result.remarks),
+        *(["\n".join("- " + remark for remark in result.remarks)] if result.remarks else []),
         f"<!-- end {result.name} -->",
     ]
     return "\n\n".join(body) + "\n"

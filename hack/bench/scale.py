@@ -180,7 +180,8 @@ def _result(cold: Start, warm: Start, took: dict[str, list[float]], each: float)
 
 def _start_row(name: str, one: Start) -> tuple[str, ...]:
     written = sum(sum(counted.values()) for counted in one.calls.writes.values())
-    times = (f"{one.leading:.1f} s", f"{one.half:.1f} s", f"{one.settled:.1f} s", f"{one.controller_cpu:.1f} s")
+    half = f"{one.half:.1f} s" if written else "-"  # on a second start they are Ready already
+    times = (f"{one.leading:.1f} s", half, f"{one.settled:.1f} s", f"{one.controller_cpu:.1f} s")
     return (name, *times, f"{one.peak:.0f} MiB", f"{one.server_cpu:.1f} s", str(written), str(one.calls.reads))
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from packets import manifests
 from packets.boutique import ADDED, AFTER, BEFORE, BOUTIQUE, NAMESPACE, REMOVED, SHOP, SHOP_EDGES, every_way
-from packets.reading import Attempt, Moments, Record, during, lost, passed, read, seldom, switched_once
+from packets.reading import Attempt, Moments, Record, during, lost, passed, read, seldom, switched_once, told
 from waiting import eventually
 
 pytestmark = [pytest.mark.node, pytest.mark.timeout(420)]
@@ -178,13 +178,13 @@ def test_no_declared_connection_is_lost(observed) -> None:
     seen = during(observed.attempts, observed.at.settled, observed.at.end)
     assert {way.protocol for way in STABLE} == {"TCP", "UDP"}
     assert seldom(seen, STABLE, 50) == {}
-    assert lost(seen, STABLE) == []
+    assert told(lost(seen, STABLE), observed.at) == []
 
 
 def test_nothing_undeclared_passes(observed) -> None:
     """Whatever is not declared is dropped, both directions, TCP and UDP, at every moment of the rollout too."""
     seen = during(observed.attempts, observed.at.settled, observed.at.end)
-    assert passed(seen, FORBIDDEN) == []
+    assert told(passed(seen, FORBIDDEN), observed.at) == []
 
 
 def test_a_changed_edge_changes_and_changes_once(observed) -> None:
@@ -196,6 +196,7 @@ def test_a_changed_edge_changes_and_changes_once(observed) -> None:
         open_way, closed_way = (earlier, later) if allowed_before else (later, earlier)
         assert open_way
         assert closed_way
-        assert lost(open_way, frozenset({edge})) == []
-        assert passed(closed_way, frozenset({edge})) == []
-        assert switched_once(during(attempts, at.settled, at.end))
+        assert told(lost(open_way, frozenset({edge})), at) == []
+        assert told(passed(closed_way, frozenset({edge})), at) == []
+        whole = during(attempts, at.settled, at.end)
+        assert switched_once(whole), told(whole, at)

@@ -144,12 +144,13 @@ async def main(config) -> None:
     """Serve and call until SIGTERM."""
     calls = Calls()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, calls.stopping.set)
-    await serve(config["name"].encode(), config["ports"])
     addresses = {}
     for target in config["targets"]:
         if target["host"] not in addresses:
             addresses[target["host"]] = await _resolve(target["host"])
         target["address"] = addresses[target["host"]]
+    # Only now: who is ready calls, and the old pod, told to end by that, leaves no gap in the traffic.
+    await serve(config["name"].encode(), config["ports"])
     targets = config["targets"]
     loops = [
         asyncio.create_task(calls.keep_calling(target, target["every"] * number / len(targets)))

@@ -76,6 +76,12 @@ def passed(attempts: Iterable[Attempt], forbidden: frozenset[Edge]) -> list[Atte
     return [attempt for attempt in attempts if attempt.way in forbidden and attempt.outcome != "timeout"]
 
 
+def told(attempts: Iterable[Attempt], at: Moments) -> list[str]:
+    """Return attempts as lines, by the seconds from the beginning of the change."""
+    ordered = sorted(attempts, key=lambda attempt: attempt.began)
+    return [f"{one.began - at.change:+.1f} s {one.pod}: {one.way}: {one.outcome}" for one in ordered]
+
+
 def seldom(attempts: Iterable[Attempt], ways: frozenset[Edge], least: int) -> dict[str, int]:
     """Return the ways tried fewer than `least` times: what was not tried proves nothing."""
     counted = Counter(attempt.way for attempt in attempts)
