@@ -51,8 +51,8 @@ generate: $(VENV)/.ready ## write everything that is generated: CRDs, chart copi
 	$(RUN)/python hack/chart_files.py
 	$(RUN)/python -m bartizan.cli.reference > docs/reference/cli.md
 
-bench: $(VENV)/.ready ## measure; results go to docs/reference/benchmarks.md by hand, with date and machine
-	$(RUN)/python -m bench
+bench: $(VENV)/.ready ## measure; BENCH="scale --write" measures one and puts it into docs/reference/benchmarks.md
+	$(RUN)/python -m bench $(BENCH)
 
 clean: ## remove the virtual environment and caches of tools (not the cluster cache)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
