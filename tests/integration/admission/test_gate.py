@@ -74,7 +74,18 @@ def warned(answer):
 
 
 PRIVILEGED = {"securityContext": {"privileged": True}}
+WEB_KEY = {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "web-tls", "key": "tls.key"}}}
+WEB_ENV = {"env": [{"name": "A", "value": "x"}, WEB_KEY], "envFrom": [{"secretRef": {"name": "web-tls"}}]}
 FORBIDDEN = {
+    "another policy's certificate as a volume": a_pod(volumes=[{"name": "v", "secret": {"secretName": "web-tls"}}]),
+    "another policy's certificate in a projected volume": a_pod(
+        volumes=[
+            {"name": "v", "projected": {"sources": [{"configMap": {"name": "c"}}, {"secret": {"name": "web-tls"}}]}}
+        ]
+    ),
+    "another policy's certificate in the environment": a_pod(
+        container=WEB_ENV, initContainers=[{"name": "i", "image": "x", **WEB_ENV}]
+    ),
     "privileged": a_pod(container=PRIVILEGED),
     "privileged init container": a_pod(initContainers=[{"name": "i", "image": "x", **PRIVILEGED}]),
     "host namespaces": a_pod(hostNetwork=True, hostPID=True, hostIPC=True),
@@ -105,7 +116,7 @@ def test_a_forbidden_pod_is_refused_in_our_words(api, index, case):
     """The API server refuses the pod with exactly the line that Python foresees."""
     injected = api.create(FORBIDDEN[case], "adm-plain").body
     answer = api.create(FORBIDDEN[case], "adm-enforce")
-    violations = [v for v in judge(injected, index, operation="CREATE") if not v.id.startswith("J-")]
+    violations = [v for v in judge(injected, index, operation="CREATE") if v.id not in {"J-01", "J-02"}]
     assert answer.code == 403
     assert answer.message == f'pods "p" is forbidden: {GATE}{refusal(injected, index, violations)}'
 
@@ -171,6 +182,25 @@ def test_injection_changes_nothing_twice(api):
 
 
 CONFLICTS = {
+    "a Vault secret more": (
+        lambda pod: pod["metadata"].update(annotations={"vault.hashicorp.com/agent-inject-secret-root": "secret/root"}),
+        'J-01 injected annotations: pod sets metadata.annotations["vault.hashicorp.com/agent-inject-secret-root"]="secret/root"; allowed: unset; fix: remove it: ',
+    ),
+    "another agent image": (
+        lambda pod: pod["metadata"].update(annotations={"vault.hashicorp.com/agent-image": "evil"}),
+        'J-01 injected annotations: pod sets metadata.annotations["vault.hashicorp.com/agent-image"]="evil"; allowed: unset',
+    ),
+    "the injector's mark without its container": (
+        lambda pod: pod["metadata"].update(annotations={"vault.hashicorp.com/agent-inject-status": "injected"}),
+        'J-01 injected annotations: pod sets metadata.annotations["vault.hashicorp.com/agent-inject-status"]="injected"; allowed: unset, or "injected" from the Vault Agent Injector beside its container',
+    ),
+    "a Vault role under a policy without secrets": (
+        lambda pod: (
+            pod["metadata"].update(labels={"team": "a"}, annotations={"vault.hashicorp.com/role": "orders"}),
+            pod["spec"].update(serviceAccountName="team"),
+        ),
+        'by policy "team": J-01 injected annotations: pod sets metadata.annotations["vault.hashicorp.com/role"]="orders"; allowed: unset',
+    ),
     "another Vault role": (
         lambda pod: pod["metadata"].update(annotations={"vault.hashicorp.com/role": "admin"}),
         'J-01 injected annotations: pod sets metadata.annotations["vault.hashicorp.com/role"]="admin"; allowed: "orders"',
@@ -210,6 +240,30 @@ def test_what_a_pod_sets_is_never_overridden_but_refused(api, case):
     answer = api.create(pod, "adm-enforce")
     assert answer.code == 403
     assert expected in answer.message
+
+
+@pytest.mark.parametrize("field", ["containers", "initContainers"])
+def test_a_pod_passes_as_the_vault_injector_leaves_it(api, field):
+    """The injector's own mark beside its container is no reason to refuse; nor is the pod's certificate in a second place."""
+    pod = a_pod(
+        initContainers=[{"name": "i", "image": "x"}], volumes=[{"name": "t", "secret": {"secretName": "orders-tls"}}]
+    )
+    pod["metadata"]["annotations"] = {"vault.hashicorp.com/agent-inject-status": "injected"}
+    agent = "vault-agent" if field == "containers" else "vault-agent-init"
+    pod["spec"][field].append({"name": agent, "image": "x"})
+    answer = api.create(pod, "adm-enforce")
+    assert answer.code == 201, answer.message
+
+
+def test_a_template_with_a_foreign_certificate_is_warned_about(api, index):
+    """The template passes with the line its pods will be refused with: whose certificate it is may change until then."""
+    workload = wrapped("Deployment", a_pod(volumes=[{"name": "v", "secret": {"secretName": "web-tls"}}]))
+    answer = api.create(workload, "adm-enforce")
+    line = warning(answer.body, index, review(answer.body, index, operation="CREATE"))
+    assert (answer.code, warned(answer)) == (201, [line])
+    assert line.startswith(
+        'bartizan: Deployment pods would be refused by policy "orders": J-03 foreign identity: volume "v" '
+    )
 
 
 def test_a_namespace_that_warns_refuses_nothing(api, index):
@@ -277,12 +331,14 @@ def test_what_was_there_before_is_held_but_not_stuck(api, old_pod):
 
 
 def test_a_debug_container_is_judged(api, old_pod):
-    """A privileged ephemeral container is refused, a plain one passes: also in a pod that was there before."""
+    """An ephemeral container that is privileged or takes a certificate is refused, a plain one passes: also in a pod that was there before."""
 
     def debug(**more):
         return {"spec": {"ephemeralContainers": [{"name": "debug", "image": "x", **more}]}}
 
     plain = api.patch("Pod", "adm-enforce", old_pod, debug(), subresource="ephemeralcontainers")
+    foreign = api.patch("Pod", "adm-enforce", old_pod, debug(**WEB_ENV), subresource="ephemeralcontainers")
+    assert 'J-03 foreign identity: ephemeral container "debug" sets ' in foreign.message
     refused = api.patch("Pod", "adm-enforce", old_pod, debug(**PRIVILEGED), subresource="ephemeralcontainers")
     assert plain.code == 200, plain.message
     assert refused.code == 403

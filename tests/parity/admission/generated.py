@@ -22,7 +22,11 @@ ANNOTATIONS = (
     {"vault.hashicorp.com/role": "orders"},
     {"vault.hashicorp.com/role": "admin", "note": "long " * 40},
     {"vault.hashicorp.com/agent-inject": "false", "vault.hashicorp.com/role": "ü" * 100},
+    {"vault.hashicorp.com/agent-inject-status": "injected"},
+    {"vault.hashicorp.com/agent-inject-status": "update", "vault.hashicorp.com/agent-image": "x" * 100},
+    {"vault.hashicorp.com/agent-inject-secret-root": "secret/root", "vault.hashicorp.com.evil/x": "y"},
 )
+SECRETS = ("orders-tls", "web-tls", "web-canary-tls", "password", "s" * 200)
 KINDS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "CronJob", "ReplicationController", "PodTemplate")
 IDENTITY = {"name": "bartizan-identity", "mountPath": "/var/run/secrets/bartizan.dev/tls", "readOnly": True}
 
@@ -44,6 +48,10 @@ def a_pod(chance: random.Random) -> dict:
         **({"volumes": volumes} if volumes else {}),
         **{field: True for field in ("hostNetwork", "hostPID", "hostIPC") if chance.random() < 0.1},
     }
+    if chance.random() < 0.2:
+        spec[chance.choice([field for field in ("containers", "initContainers") if field in spec])][0]["name"] = (
+            chance.choice(("vault-agent", "vault-agent-init"))
+        )
     if spec.get("hostPID"):
         spec.pop("shareProcessNamespace", None)
     meta = {"name": "p", "labels": dict(labels), "annotations": dict(chance.choice(ANNOTATIONS))}
@@ -89,7 +97,7 @@ def a_workload(chance: random.Random, kind: str) -> dict:
 
 
 def _container(chance: random.Random, name: str, volumes: list) -> dict:
-    item = {"name": name, "image": "registry.example/app:1"}
+    item = {"name": name, "image": "registry.example/app:1", **_environment(chance)}
     roll = chance.random()
     if roll < 0.15:
         item["securityContext"] = {"privileged": True}
@@ -120,9 +128,27 @@ def _volumes(chance: random.Random) -> list:
         source = chance.choice(
             ({"emptyDir": {}}, {"emptyDir": {}}, {"hostPath": {"path": path, "type": ""}}, {"configMap": {"name": "c"}})
         )
-        found.append({"name": f"v{i}", **source})
+        found.append({"name": f"v{i}", **(source if chance.random() < 0.9 else _secret_source(chance))})
     if chance.random() < 0.15:
         secret = chance.choice(("orders-tls", "web-tls"))
         optional = chance.choice(({}, {"optional": True}, {"items": [{"key": "tls.crt", "path": "tls.crt"}]}))
         found.append({"name": "bartizan-identity", "secret": {"secretName": secret, **optional}})
     return found
+
+
+def _secret_source(chance: random.Random) -> dict:
+    name = chance.choice(SECRETS)
+    projected = {"sources": [{"configMap": {"name": "c"}}, {"secret": {"name": name}}]}
+    return chance.choice(({"secret": {"secretName": name, "optional": True}}, {"projected": projected}))
+
+
+def _environment(chance: random.Random) -> dict:
+    if chance.random() < 0.95:
+        return {}
+    name = chance.choice(SECRETS)
+    field = {"fieldRef": {"fieldPath": "metadata.name"}}
+    key = {"secretKeyRef": {"name": name, "key": "tls.key"}}
+    return {
+        "env": [{"name": "A", "value": "x"}, {"name": "B", "valueFrom": chance.choice((field, key))}],
+        "envFrom": [{"configMapRef": {"name": "c"}}, {"secretRef": {"name": chance.choice(SECRETS)}}],
+    }

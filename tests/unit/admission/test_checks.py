@@ -24,6 +24,7 @@ INDEX = {
         {"name": "team", "account": "team", "expressions": [{"key": "team", "operator": "In", "values": ["a", "b"]}]}
     ],
     "accounts": {"orders": "orders", "team": "team", "web": "web,web-canary"},
+    "identities": {"orders-tls": "orders", "web-tls": "web", "shared-tls": "team,web-canary"},
 }
 MOUNT = {"name": "bartizan-identity", "mountPath": "/var/run/secrets/bartizan.dev/tls", "readOnly": True}
 IDENTITY = {"name": "bartizan-identity", "secret": {"secretName": "orders-tls", "defaultMode": 292, "optional": False}}
@@ -39,7 +40,7 @@ def a_pod(*, labels=None, annotations=None, volumes=(), container=None, **spec):
     whole = {
         "serviceAccountName": "orders",
         "containers": [{"name": "app", "image": "x", "volumeMounts": [MOUNT], **(container or {})}],
-        "volumes": [IDENTITY, *volumes],
+        "volumes": [] if volumes is None else [IDENTITY, *volumes],
         **spec,
     }
     return {"kind": "Pod", "metadata": meta, "spec": whole}
@@ -50,7 +51,80 @@ def said(pod, operation="CREATE"):
     return [violation.text for violation in judge(pod, INDEX, operation=operation)]
 
 
+def foreign(subject, path, *, seen="web-tls", owner="web"):
+    """What J-03 says."""
+    return f'J-03 foreign identity: {subject} sets {path}="{seen}"; allowed: a Secret that is no other policy\'s certificate; this one belongs to policy {owner}; fix: remove the reference: a certificate is for the pods of its own policy only'
+
+
+def extra(key, seen, allowed="unset"):
+    """What J-01 says of an annotation that the policy did not ask for."""
+    return f'J-01 injected annotations: pod sets metadata.annotations["vault.hashicorp.com/{key}"]="{seen}"; allowed: {allowed}; fix: remove it: what a pod reads from Vault is declared in spec.secrets of its policy'
+
+
+def vault(**more):
+    """The policy's annotations and others; underscores stand for dashes."""
+    found = {f"vault.hashicorp.com/{key.replace('_', '-')}": value for key, value in more.items()}
+    return {**INDEX["buckets"]["app=orders"][0]["annotations"], **found}
+
+
+STATUS_ALLOWED = 'unset, or "injected" from the Vault Agent Injector beside its container'
+WEB_KEY = {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "web-tls", "key": "tls.key"}}}
+WEB_ENV = {"env": [{"name": "A", "value": "x"}, WEB_KEY], "envFrom": [{"secretRef": {"name": "web-tls"}}]}
 REFUSED = {
+    "another policy's certificate as a volume": (
+        a_pod(volumes=[{"name": "tls", "secret": {"secretName": "web-tls", "optional": True}}]),
+        [foreign('volume "tls"', "spec.volumes[1].secret.secretName")],
+    ),
+    "another policy's certificate in a projected volume": (
+        a_pod(
+            volumes=[
+                {"name": "t", "projected": {"sources": [{"configMap": {"name": "c"}}, {"secret": {"name": "web-tls"}}]}}
+            ]
+        ),
+        [foreign('volume "t"', "spec.volumes[1].projected.sources[1].secret.name")],
+    ),
+    "a certificate that two other policies share": (
+        a_pod(volumes=[{"name": "tls", "secret": {"secretName": "shared-tls"}}]),
+        [foreign('volume "tls"', "spec.volumes[1].secret.secretName", seen="shared-tls", owner="team,web-canary")],
+    ),
+    "another policy's certificate in the environment of every kind of container": (
+        a_pod(
+            container=WEB_ENV,
+            initContainers=[{"name": "i", "volumeMounts": [MOUNT], **WEB_ENV}],
+            ephemeralContainers=[{"name": "e", **WEB_ENV}],
+        ),
+        [
+            foreign(subject, f"spec.{place}[0].{field}")
+            for subject, place in (
+                ('container "app"', "containers"),
+                ('init container "i"', "initContainers"),
+                ('ephemeral container "e"', "ephemeralContainers"),
+            )
+            for field in ("env[1].valueFrom.secretKeyRef.name", "envFrom[0].secretRef.name")
+        ],
+    ),
+    "an annotation that the policy did not ask for": (
+        a_pod(annotations=vault(agent_image="evil", agent_inject_secret_root="secret/root")),
+        [extra("agent-image", "evil"), extra("agent-inject-secret-root", "secret/root")],
+    ),
+    "the injector's mark without its container": (
+        a_pod(annotations=vault(agent_inject_status="injected")),
+        [extra("agent-inject-status", "injected", STATUS_ALLOWED)],
+    ),
+    "the injector's mark with another value": (
+        a_pod(annotations=vault(agent_inject_status="update"), container={"name": "vault-agent"}),
+        [extra("agent-inject-status", "update", STATUS_ALLOWED)],
+    ),
+    "a Vault annotation under a policy without secrets": (
+        a_pod(
+            labels={"team": "a"},
+            serviceAccountName="team",
+            annotations={"vault.hashicorp.com/role": "team", "vault.hashicorp.com/agent-inject-status": "injected"},
+            container={"name": "vault-agent"},
+            volumes=None,
+        ),
+        [extra("agent-inject-status", "injected", STATUS_ALLOWED), extra("role", "team")],
+    ),
     "privileged container": (
         a_pod(container={"securityContext": {"privileged": True}}),
         [
@@ -88,13 +162,13 @@ REFUSED = {
         ],
     ),
     "covered by no policy": (
-        a_pod(labels={"app": "nobody", "a": "b"}, serviceAccountName="default"),
+        a_pod(labels={"app": "nobody", "a": "b"}, serviceAccountName="default", volumes=None),
         [
             "C-01 covered by no policy: pod sets metadata.labels={a=b,app=nobody}; allowed: labels that exactly one ServiceSecurityPolicy of the namespace selects; fix: give the pod the labels of its policy, or write a ServiceSecurityPolicy that selects it"
         ],
     ),
     "covered by several": (
-        a_pod(labels={"app": "web", "track": "canary"}, serviceAccountName="web"),
+        a_pod(labels={"app": "web", "track": "canary"}, serviceAccountName="web", volumes=None),
         [
             "C-04 covered by several: pod sets metadata.labels={app=web,track=canary}; allowed: labels that only one of these policies selects: web, web-canary; fix: narrow the policies' selectors so that one is left"
         ],
@@ -106,7 +180,7 @@ REFUSED = {
         ],
     ),
     "a policy's account without its labels": (
-        a_pod(labels={"team": "a"}, serviceAccountName="web"),
+        a_pod(labels={"team": "a"}, serviceAccountName="web", annotations={}, volumes=None),
         [
             'C-06 ServiceAccount: pod sets spec.serviceAccountName="web"; allowed: "team" (policy team); fix: set serviceAccountName and labels of the same policy'
         ],
@@ -140,13 +214,29 @@ REFUSED = {
     ),
 }
 ALLOWED = {
+    "its own certificate in other places too": a_pod(
+        volumes=[{"name": "again", "secret": {"secretName": "orders-tls"}}],
+        container={"envFrom": [{"secretRef": {"name": "orders-tls"}}]},
+    ),
+    "Secrets that are nobody's certificate": a_pod(
+        volumes=[{"name": "s", "secret": {"secretName": "password"}}],
+        container={"envFrom": [{"secretRef": {"name": "password"}}, {"configMapRef": {"name": "web-tls"}}]},
+    ),
+    "the injector's mark beside its sidecar": a_pod(
+        annotations=vault(agent_inject_status="injected"), container={"name": "vault-agent"}
+    ),
+    "the injector's mark beside its init container": a_pod(
+        annotations=vault(agent_inject_status="injected"),
+        initContainers=[{"name": "vault-agent-init", "volumeMounts": [MOUNT]}],
+    ),
+    "an annotation of another domain": a_pod(annotations={**vault(), "vault.hashicorp.com.example/role": "x"}),
     "a complete pod": a_pod(),
     "privileged: false": a_pod(container={"securityContext": {"privileged": False}}),
     "hostNetwork: false": a_pod(hostNetwork=False),
     "an ephemeral container without identity": a_pod(ephemeralContainers=[{"name": "debug"}]),
-    "a policy by expression": a_pod(labels={"team": "b"}, serviceAccountName="team"),
+    "a policy by expression": a_pod(labels={"team": "b"}, serviceAccountName="team", annotations={}, volumes=None),
     "a policy without identity and secrets": a_pod(
-        labels={"app": "web"}, serviceAccountName="web", annotations={}, volumes=()
+        labels={"app": "web"}, serviceAccountName="web", annotations={}, volumes=None
     ),
 }
 

@@ -9,6 +9,7 @@ from bartizan.core.admission import judge, refusal
 INDEX = {
     "buckets": {"app=a": [{"name": "a", "account": "a"}], "app=b": [{"name": "b", "account": "b"}]},
     "accounts": {"a": "a", "b": "b"},
+    "identities": {"b-tls": "b"},
 }
 
 
@@ -44,6 +45,16 @@ UPDATES = {
     ),
     "an uncovered pod may change its labels": (a_pod({"x": "1"}, "c"), a_pod({"x": "2"}, "c"), []),
     "a covered pod may not leave its policy": (a_pod(), a_pod({"app": "c"}), ["C-01", "C-06"]),
+    "a foreign certificate that was there stays": (
+        a_pod(volumes=[{"name": "v", "secret": {"secretName": "b-tls"}}]),
+        a_pod(volumes=[{"name": "w", "emptyDir": {}}, {"name": "v", "secret": {"secretName": "b-tls"}}]),
+        [],
+    ),
+    "an ephemeral container with a foreign certificate is new": (
+        a_pod(),
+        a_pod(ephemeralContainers=[{"name": "debug", "envFrom": [{"secretRef": {"name": "b-tls"}}]}]),
+        ["J-03"],
+    ),
     "a pod may not slip under another policy": (a_pod({"x": "1"}, "a"), a_pod({"app": "b"}, "a"), ["C-06"]),
 }
 

@@ -64,6 +64,13 @@ def test_an_index_holds_what_is_judged_and_nothing_else():
             }
         ],
         "accounts": {"named": "named", "orders": "orders", "team": "team", "web": "probe,web"},
+        "identities": {
+            "named-tls": "named",
+            "orders-tls": "orders",
+            "probe-tls": "probe",
+            "team-tls": "team",
+            "web-tls": "web",
+        },
     }
 
 

@@ -36,6 +36,8 @@ DEFAULT_NAME: Final = "default"
 
 IDENTITY_VOLUME: Final = "bartizan-identity"
 IDENTITY_MOUNT_PATH: Final = "/var/run/secrets/bartizan.dev/tls"
+VAULT: Final = "vault.hashicorp.com/"
+"""Prefix of the annotations that the Vault Agent Injector reads from a pod."""
 
 SYSTEM_NAMESPACES: Final = ("kube-system", "kube-public", "kube-node-lease")
 """Never governed, by their immutable `kubernetes.io/metadata.name`; the release's own namespace joins them at run time."""

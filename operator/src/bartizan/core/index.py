@@ -25,6 +25,7 @@ def compile_index(namespace: str, policies: Iterable[PolicyView]) -> KubeObject:
     buckets: dict[str, list[KubeObject]] = {}
     rest: list[KubeObject] = []
     accounts: dict[str, list[str]] = {}
+    identities: dict[str, list[str]] = {}
     for policy in mine:
         labels = policy.spec.workload.selector.match_labels
         key = bucket_key(labels)
@@ -34,13 +35,14 @@ def compile_index(namespace: str, policies: Iterable[PolicyView]) -> KubeObject:
         else:
             buckets.setdefault(f"{key}={labels[key]}", []).append(entry)
         accounts.setdefault(policy.account, []).append(policy.name)
+        identities.setdefault(policy.spec.secret_name(policy.name), []).append(policy.name)
     spec: KubeObject = {}
     if buckets:
         spec["buckets"] = {key: buckets[key] for key in sorted(buckets)}
     if rest:
         spec["rest"] = rest
-    if accounts:
-        spec["accounts"] = {account: ",".join(names) for account, names in sorted(accounts.items())}
+    if mine:
+        spec |= {"accounts": _joined(accounts), "identities": _joined(identities)}
     return sealed(
         {
             "apiVersion": POLICY_INDEX.api_version,
@@ -58,6 +60,10 @@ def compile_index(namespace: str, policies: Iterable[PolicyView]) -> KubeObject:
 def bucket_key(labels: Mapping[str, str]) -> str | None:
     """Return the label that a policy is filed under: the one most likely to differ between services."""
     return next((key for key in _PREFERRED_KEYS if key in labels), min(labels, default=None))
+
+
+def _joined(found: Mapping[str, list[str]]) -> dict[str, str]:
+    return {key: ",".join(names) for key, names in sorted(found.items())}
 
 
 def _entry(policy: PolicyView, *, without: str | None) -> KubeObject:

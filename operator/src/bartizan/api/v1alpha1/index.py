@@ -38,3 +38,5 @@ class PolicyIndexSpec(ApiModel):
     """Entries whose selector has no `matchLabels`."""
     accounts: dict[str, str] = Field(default_factory=dict)
     """ServiceAccount to the policies that name it, joined by commas."""
+    identities: dict[str, str] = Field(default_factory=dict)
+    """Certificate Secret to the policies whose pods mount it, joined by commas."""

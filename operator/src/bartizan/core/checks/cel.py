@@ -46,6 +46,7 @@ _VIEWS: Final = """variables.faces.map(f, {
   'at': f.at, 'spec': f.spec, 'labels': f.labels, 'annotations': f.annotations, 'account': f.account,
   'volumes': f.volumes, 'containers': f.containers,
   'owners': params.spec.?accounts[?f.account].orValue(dyn('')),
+  'identities': dyn(params.spec.?identities.orValue({})),
   'covering': dyn(%s)})"""
 _COVERING: Final = """(
     {labels}.map(k, k + '=' + {labels}[k]).filter(b, b in params.spec.?buckets.orValue({{}}))

@@ -9,6 +9,7 @@ from typing import Final
 from bartizan.core.checks import (
     annotations,
     covered_twice,
+    foreign_identity,
     host_namespaces,
     host_path,
     identity,
@@ -27,5 +28,6 @@ ALL: Final[tuple[Check, ...]] = (
     host_path.CHECK,
     annotations.CHECK,
     identity.CHECK,
+    foreign_identity.CHECK,
 )
 BY_ID: Final = {check.info.id: check for check in ALL}

@@ -48,6 +48,8 @@ class View:
     """Entries of the index, by name."""
     owners: str
     """The policies that name the pod's ServiceAccount, joined by commas; empty: none."""
+    identities: Mapping[str, str]
+    """Every certificate Secret of the namespace, and the policies whose pods mount it."""
 
 
 def template_of(item: KubeObject) -> KubeObject:
@@ -75,6 +77,7 @@ def view_of(item: KubeObject, index: KubeObject) -> View:
         containers=tuple(_containers(spec, at)),
         covering=covering(index, labels),
         owners=(index.get("accounts") or {}).get(account, ""),
+        identities=index.get("identities") or {},
     )
 
 

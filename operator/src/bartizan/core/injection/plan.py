@@ -7,10 +7,10 @@ Names and meanings are those of vault-k8s 1.7 (agent-inject/agent/annotations.go
 import hashlib
 from typing import Final
 
+from bartizan.api.names import VAULT
 from bartizan.api.v1alpha1 import SecretItem
 from bartizan.core.model import PolicyView
 
-VAULT: Final = "vault.hashicorp.com/"
 _LONGEST_NAME: Final = 63 - len("agent-inject-template-")
 """An annotation's name may have 63 characters after the slash; the longest prefix leaves this many for the item."""
 _HASH_LENGTH: Final = 8
