@@ -134,6 +134,8 @@ CASES = {
             "would be refused: pod orders-0: C-01 metadata.labels is {app=orders}; allowed: labels that exactly one "
             "ServiceSecurityPolicy of the namespace selects",
             'would be refused: pod orders-0: C-06 spec.serviceAccountName is "orders"; allowed: an account that no policy names, or the labels of policy orders',
+            'would be refused: pod orders-0: J-03 spec.volumes[0].secret.secretName is "orders-tls"; allowed: a Secret that is no other '
+            "policy's certificate; this one belongs to policy orders",
         ),
     ),
     "what was wrong before with pods of others is not told again": (
