@@ -163,6 +163,7 @@ class Controller:
                 with contextlib.suppress(TimeoutError):
                     await within(self._clock, _FIRST_NAMES, self._names.wait_synced())
             self._synced = True
+            self.world.floors.tell()
             _log.info("synced", keys=len(self.world.all_keys()))
             await self._lead()
             msg = "leadership ended although nobody stopped it"

@@ -28,7 +28,7 @@ from bartizan.api.names import (
     SYSTEM_NAMESPACES,
     KubeObject,
 )
-from bartizan.api.v1alpha1 import SecurityBaselineSpec
+from bartizan.controller.floors import Floors
 from bartizan.controller.keys import SERVING_KEY, Key, namespace_key, policy_key, trust_domain_key
 from bartizan.controller.owners import owner_of
 from bartizan.controller.ranges import stored_ranges
@@ -49,9 +49,7 @@ from bartizan.core.model import (
 from bartizan.core.network.compile import neighbours
 from bartizan.core.network.fqdn import called_names, wanted_names
 from bartizan.core.views import (
-    STRICT_BASELINE,
     Unreadable,
-    read_baseline,
     read_namespace,
     read_policy,
     read_ranges,
@@ -75,7 +73,7 @@ class World:
         self._namespaces: dict[str, NamespaceView] = {}
         self._services: dict[tuple[str, str], ServiceView] = {}
         self._trust_domains: dict[str, TrustDomainView | Unreadable] = {}
-        self._baseline = SecurityBaselineSpec()
+        self.floors = Floors()
         self._node_ranges: dict[str, ClusterRanges] = {}
         self._ranges = ClusterRanges()
         self._names: dict[str, ResolvedName] = {}
@@ -93,7 +91,8 @@ class World:
                 namespaces=dict(self._namespaces),
                 services=tuple(self._services.values()),
                 ranges=self._ranges,
-                baseline=self._baseline,
+                baseline=self.floors.spec,
+                baseline_missing=self.floors.missing,
                 trust_domains={
                     name: view for name, view in self._trust_domains.items() if isinstance(view, TrustDomainView)
                 },
@@ -211,7 +210,7 @@ class World:
     def _service_changed(self, key: tuple[str, str], item: KubeObject | None) -> frozenset[Key]:
         before = self._services.get(key)
         after = read_service(item) if item else None
-        server = key == API_SERVICE or any(view and serves_dns(view, self._baseline) for view in (before, after))
+        server = key == API_SERVICE or any(view and serves_dns(view, self.floors.spec) for view in (before, after))
         keys = self._ranges_may_differ() if server else frozenset()
         if before == after:
             return keys
@@ -236,12 +235,8 @@ class World:
     def _baseline_changed(self, name: str, item: KubeObject | None) -> frozenset[Key]:
         if name != DEFAULT_NAME:
             return frozenset()
-        after = read_baseline(item) if item else SecurityBaselineSpec()
-        if isinstance(after, Unreadable):
-            after = self._baseline if self._baseline != SecurityBaselineSpec() else STRICT_BASELINE
-        if after == self._baseline:
+        if not self.floors.take(item):
             return frozenset()
-        self._baseline = after
         self._snapshot = None
         self._ranges_may_differ()
         return self._every_policy()
@@ -249,14 +244,14 @@ class World:
     def _node_changed(self, name: str, item: KubeObject | None) -> frozenset[Key]:
         """A node's heartbeat changes the object every few minutes and its addresses never: look at those only."""
         nodes = [item] if item else []
-        after = read_ranges(nodes=nodes, service_cidrs=(), services=(), baseline=self._baseline)
+        after = read_ranges(nodes=nodes, service_cidrs=(), services=(), baseline=self.floors.spec)
         if self._node_ranges.get(name, ClusterRanges()) == after:
             return frozenset()
         self._node_ranges[name] = after
         return self._ranges_may_differ()
 
     def _ranges_may_differ(self) -> frozenset[Key]:
-        ranges = stored_ranges(self.store, self._baseline)
+        ranges = stored_ranges(self.store, self.floors.spec)
         if ranges == self._ranges:
             return frozenset()
         self._ranges = ranges

@@ -123,6 +123,8 @@ class Snapshot:
     services: tuple[ServiceView, ...] = ()
     ranges: ClusterRanges = ClusterRanges()
     baseline: SecurityBaselineSpec = field(default_factory=SecurityBaselineSpec)
+    baseline_missing: bool = False
+    """Whether `baseline` stands in for an object that does not exist."""
     trust_domains: Mapping[str, TrustDomainView] = field(default_factory=dict)
     names: Mapping[str, ResolvedName] = field(default_factory=dict)
     """What is known of the DNS names that policies call."""

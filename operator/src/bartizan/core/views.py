@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from bartizan.api.names import ENFORCEMENT_LABEL, KubeObject
+from bartizan.api.names import DEFAULT_NAME, ENFORCEMENT_LABEL, KubeObject
 from bartizan.api.v1alpha1 import SecurityBaselineSpec, ServiceSecurityPolicySpec, TrustDomainSpec
 from bartizan.core.endpoints import api_server_ways, dns_ports, node_local_addresses
 from bartizan.core.model import (
@@ -30,6 +30,12 @@ _SHOWN: Final = 60
 """How many characters of a refused value a message shows."""
 STRICT_BASELINE: Final = SecurityBaselineSpec.model_validate({"network": {"internet": "Forbid"}})
 """What counts while the SecurityBaseline can't be read and none was read before: nothing beyond the cluster opens."""
+
+NO_BASELINE: Final = (
+    f"there is no SecurityBaseline {DEFAULT_NAME}, so nothing beyond the cluster opens: "
+    "helm upgrade makes it, or create it yourself"
+)
+"""What is said while the object that holds the floors does not exist."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +92,14 @@ def read_baseline(item: KubeObject) -> SecurityBaselineSpec | Unreadable:
         return SecurityBaselineSpec.model_validate(item.get("spec") or {})
     except ValidationError as error:
         return _unreadable(item, error)
+
+
+def without_baseline(last: SecurityBaselineSpec) -> SecurityBaselineSpec:
+    """Return what counts while there is no SecurityBaseline: the `last` one known, with the internet closed.
+
+    Deleting the floors must not lower them, and DNS and the cluster's own ranges are facts that outlive the object.
+    """
+    return last.model_copy(update={"network": last.network.model_copy(update={"internet": "Forbid"})})
 
 
 def read_ranges(

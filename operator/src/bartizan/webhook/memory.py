@@ -21,6 +21,7 @@ from bartizan.core.views import (
     read_policy,
     read_ranges,
     read_trust_domain,
+    without_baseline,
 )
 from bartizan.kube.api import KubeApi
 from bartizan.kube.reflector import Reflector
@@ -64,6 +65,7 @@ class ClusterMemory:
         self._store = Store()
         self._system = frozenset((*SYSTEM_NAMESPACES, release_namespace))
         self._reader = _Reader()
+        self._floors = STRICT_BASELINE
         self._reflectors = {
             kind: Reflector(api, kind, self._store, self._reader.forget, label_selector=_SELECTED.get(kind, ""))
             for kind in WATCHED
@@ -104,12 +106,16 @@ class ClusterMemory:
                 slices=self._store.list(ENDPOINT_SLICE),
             ),
             baseline=baseline,
+            baseline_missing=not self._baseline_items(),
             trust_domains={domain.name: domain for domain in domains if isinstance(domain, TrustDomainView)},
         )
 
+    def _baseline_items(self) -> list[KubeObject]:
+        return [item for item in self._store.list(SECURITY_BASELINE) if item["metadata"]["name"] == DEFAULT_NAME]
+
     def _baseline(self) -> SecurityBaselineSpec:
-        found = [item for item in self._store.list(SECURITY_BASELINE) if item["metadata"]["name"] == DEFAULT_NAME]
-        if not found:
-            return SecurityBaselineSpec()
-        read = read_baseline(found[0])
-        return read if isinstance(read, SecurityBaselineSpec) else STRICT_BASELINE
+        found = self._baseline_items()
+        read = read_baseline(found[0]) if found else without_baseline(self._floors)
+        if isinstance(read, SecurityBaselineSpec):
+            self._floors = read
+        return self._floors

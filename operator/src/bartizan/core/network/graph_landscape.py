@@ -35,7 +35,15 @@ from bartizan.core.network.compile import baseline_policy, compile_network
 from bartizan.core.network.graph_workloads import Workload, read_workloads
 from bartizan.core.network.peers import NAMESPACE_LABEL
 from bartizan.core.reasons import Mode
-from bartizan.core.views import STRICT_BASELINE, Unreadable, read_baseline, read_namespace, read_policy, read_ranges
+from bartizan.core.views import (
+    NO_BASELINE,
+    STRICT_BASELINE,
+    Unreadable,
+    read_baseline,
+    read_namespace,
+    read_policy,
+    read_ranges,
+)
 
 ASSUMED_RANGES: Final = ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 """What counts as inside a cluster that nobody describes: private addresses (RFC 1918, RFC 6598, RFC 4193)."""
@@ -75,7 +83,7 @@ def read_landscape(items: Sequence[KubeObject], assumptions: Assumptions) -> Lan
     workloads = read_workloads(items)
     policies = [read_policy(item) for item in _of(POLICY, items)]
     labels, views, notes = _namespaces(items, policies, workloads, assumptions)
-    baseline, unreadable = _baseline(items)
+    baseline, missing, unreadable = _baseline(items, live=assumptions.live)
     ranges, assumed = _ranges(items, baseline, assumptions)
     snapshot = Snapshot(
         policies={view.key: view for view in policies if isinstance(view, PolicyView)},
@@ -83,6 +91,7 @@ def read_landscape(items: Sequence[KubeObject], assumptions: Assumptions) -> Lan
         namespaces=views,
         ranges=ranges,
         baseline=baseline,
+        baseline_missing=missing,
         now=assumptions.now,
     )
     others = _of(NETWORK_POLICY, items)
@@ -145,14 +154,19 @@ def _counts_as(*, enforced: bool) -> str:
     return "enforced" if enforced else "not governed, so open: give its object, or --assume-enforced"
 
 
-def _baseline(items: Sequence[KubeObject]) -> tuple[SecurityBaselineSpec, list[str]]:
+def _baseline(items: Sequence[KubeObject], *, live: bool) -> tuple[SecurityBaselineSpec, bool, list[str]]:
+    """Return the floors, whether they stand in for an object that a whole cluster lacks, and what is to be said of them."""
     found = next((item for item in _of(SECURITY_BASELINE, items) if item["metadata"]["name"] == DEFAULT_NAME), None)
-    spec = read_baseline(found) if found else SecurityBaselineSpec()
+    if found is None:
+        return (STRICT_BASELINE, True, [NO_BASELINE]) if live else (SecurityBaselineSpec(), False, [])
+    spec = read_baseline(found)
     if isinstance(spec, Unreadable):
-        return STRICT_BASELINE, [
-            f"SecurityBaseline {DEFAULT_NAME} cannot be read, so internet is closed: {spec.problem}"
-        ]
-    return spec, []
+        return (
+            STRICT_BASELINE,
+            False,
+            [f"SecurityBaseline {DEFAULT_NAME} cannot be read, so internet is closed: {spec.problem}"],
+        )
+    return spec, False, []
 
 
 def _ranges(

@@ -15,10 +15,15 @@ from bartizan.core.network.ranges import CLOSED, EVERYWHERE, Block, block_peer, 
 from bartizan.core.network.verdicts import Draft, Edge
 from bartizan.core.reasons import Reason
 from bartizan.core.select import describe
+from bartizan.core.views import NO_BASELINE
 
 _FORBIDDEN = (
     "SecurityBaseline default forbids the peer internet (network.internet: Forbid): name the blocks needed by cidr"
 )
+
+
+def _forbidden(snapshot: Snapshot) -> str:
+    return NO_BASELINE if snapshot.baseline_missing else _FORBIDDEN
 
 
 def workload_edge(draft: Draft, ports: Iterable[PortRange], workload: WorkloadPeer) -> Edge:
@@ -36,7 +41,7 @@ def cidr_edge(draft: Draft, ports: Iterable[PortRange], peer: Peer, snapshot: Sn
         )
         return draft.denied(Reason.INVALID_SPEC, note, ports)
     if block in EVERYWHERE and snapshot.baseline.network.internet == "Forbid":
-        return draft.denied(Reason.FORBIDDEN_BY_BASELINE, _FORBIDDEN, ports)
+        return draft.denied(Reason.FORBIDDEN_BY_BASELINE, _forbidden(snapshot), ports)
     excepts: list[Block] = []
     for text in peer.except_:
         hole = read_block(text)
@@ -62,7 +67,7 @@ def cidr_edge(draft: Draft, ports: Iterable[PortRange], peer: Peer, snapshot: Sn
 def internet_edge(draft: Draft, ports: Iterable[PortRange], snapshot: Snapshot) -> Edge:
     """Return the edge with every address outside the cluster."""
     if snapshot.baseline.network.internet == "Forbid":
-        return draft.denied(Reason.FORBIDDEN_BY_BASELINE, _FORBIDDEN, ports)
+        return draft.denied(Reason.FORBIDDEN_BY_BASELINE, _forbidden(snapshot), ports)
     ranges = snapshot.ranges
     extra = snapshot.baseline.network.cluster_cidrs
     if not ranges.pods and not extra:
