@@ -96,6 +96,21 @@ def test_back_off_doubles_up_to_five_minutes_and_forget_ends_it(failures):
     asyncio.run(play())
 
 
+@given(failures=st.integers(1, 200))
+def test_back_off_begins_later_after_what_is_final(failures):
+    """Where the next try is in vain as well, the n-th retry waits a second times 2 to the n-1, at most 5 minutes."""
+
+    async def play() -> None:
+        queue: WorkQueue[str] = WorkQueue(FakeClock())
+        second = timedelta(seconds=1)
+        waits = [queue.retry("a", least=second) for _ in range(failures)]
+        assert waits == [min(LONGEST_DELAY, second * 2 ** min(n, 20)) for n in range(failures)]
+        queue.clear()
+        await asyncio.sleep(0)
+
+    asyncio.run(play())
+
+
 @given(delays=st.lists(st.integers(1, 50), min_size=1, max_size=6))
 def test_of_several_delays_the_earliest_holds(delays):
     """A key put off several times is looked at once, at the earliest of the times."""

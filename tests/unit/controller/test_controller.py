@@ -187,14 +187,18 @@ async def test_a_refused_write_is_a_condition_and_does_not_hold_up_the_rest(rig)
     async with rig(a_namespace(), a_policy()) as cluster:
         refusal = InvalidError("apply NetworkPolicy shop/ssp-orders: 422 Invalid: no such field")
         cluster.kube.fail_next(
-            refusal, matching=lambda call: call.verb == "apply" and call.name == "ssp-orders", times=6
+            refusal, matching=lambda call: call.verb == "apply" and call.name == "ssp-orders", times=4
         )
         cluster.kube.remove(at(NETWORK_POLICY, "ssp-orders"))
         cluster.kube.remove(at(SECRET, "orders-tls"))
         await cluster.clock.advance(timedelta(milliseconds=20))
         assert conditions(cluster)["Ready"] == ("False", "ReconcileFailed")
         assert cluster.kube.peek(at(SECRET, "orders-tls")) is not None
-        await cluster.settle()
+        told = [event for event in cluster.recorded.events if event.type == "Warning"]
+        assert [(one.reason, one.message) for one in told] == [("ReconcileFailed", f"{refusal}; tried again later")]
+        await cluster.clock.advance(timedelta(milliseconds=900))
+        assert cluster.kube.peek(at(NETWORK_POLICY, "ssp-orders")) is None, "tried again sooner than after a second"
+        await cluster.settle(16)
         assert cluster.kube.peek(at(NETWORK_POLICY, "ssp-orders")) is not None
         assert conditions(cluster)["Ready"] == ("True", "Applied")
 

@@ -201,6 +201,7 @@ def test_a_refused_write_changes_ready_and_nothing_else():
         ("SecretsInjected", "NoneDeclared"),
         ("ConsentComplete", "Mutual"),
     ]
+    assert [(one.type, one.reason, one.message) for one in told.events] == [("Warning", "ReconcileFailed", "422: no")]
     again = {**a_policy(), "status": status}
     assert plan_failure(a_policy_view(), again, "422: no", reason=Reason.RECONCILE_FAILED, now=LATER) == Plan()
 

@@ -42,6 +42,8 @@ FULL_PASS: Final = timedelta(minutes=10)
 """How often every key is looked at although nothing happened; it writes nothing unless something was missed."""
 _FIRST_NAMES: Final = timedelta(seconds=20)
 """How long a start waits for DNS; what is not answered by then is open to nothing until it is."""
+_IN_VAIN: Final = timedelta(seconds=1)
+"""Where the back-off begins after a refusal that the next try meets as well unless somebody changes something."""
 _WORKERS: Final = 4
 """Keys in flight at once: enough to hide the API server's answer times, few enough to leave it alone."""
 
@@ -224,7 +226,8 @@ class Controller:
             _log.info("left to the leader", key=str(key))
             return
         except (RefusedError, ControllerError, KubeError, SignerError) as error:
-            self._put_off(key, began, error=str(error))
+            final = isinstance(error, RefusedError) and error.final
+            self._put_off(key, began, error=str(error), least=_IN_VAIN if final else timedelta(0))
             return
         except Exception:  # noqa: BLE001 -- a bug with one key must not stop the others
             _log.exception("unforeseen", key=str(key))
@@ -235,8 +238,8 @@ class Controller:
             self.queue.add_after(key, again)
         self._meter.reconciled(key.subject, "done", self._clock.monotonic() - began)
 
-    def _put_off(self, key: Key, began: float, *, error: str) -> None:
-        delay = self.queue.retry(key)
+    def _put_off(self, key: Key, began: float, *, error: str, least: timedelta = timedelta(0)) -> None:
+        delay = self.queue.retry(key, least=least)
         _log.warning("put off", key=str(key), error=error, wait_seconds=delay.total_seconds())
         self._meter.reconciled(key.subject, "failed", self._clock.monotonic() - began)
 

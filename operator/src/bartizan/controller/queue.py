@@ -69,11 +69,14 @@ class WorkQueue(Generic[K]):
             planned[1].cancel()
         self._delayed[key] = (due, asyncio.get_running_loop().create_task(self._add_at(key, delay)))
 
-    def retry(self, key: K) -> timedelta:
-        """Have `key` looked at again after its back-off, which doubles with every call until `forget`; return the wait."""
+    def retry(self, key: K, *, least: timedelta = timedelta(0)) -> timedelta:
+        """Have `key` looked at again after its back-off, which doubles with every call until `forget`; return the wait.
+
+        The back-off begins at `least` where that is longer than what this queue begins with.
+        """
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        doubled: timedelta = self._first * 2 ** min(failures, 32)
+        doubled: timedelta = max(self._first, least) * 2 ** min(failures, 32)
         delay = min(self._longest, doubled)
         self.add_after(key, delay)
         return delay

@@ -52,6 +52,11 @@ class RefusedError(Exception):
         super().__init__("; ".join(str(error) for error in errors))
         self.errors = errors
 
+    @property
+    def final(self) -> bool:
+        """Whether asking again the same way is in vain: something else has to change first."""
+        return any(isinstance(error, ForbiddenError | InvalidError) for error in self.errors)
+
 
 class Reconciler:
     """Knows how to look at each kind of key."""

@@ -13,6 +13,7 @@ from bartizan.api.names import API_VERSION, HASH_ANNOTATION, KubeObject
 from bartizan.api.v1alpha1 import (
     CapabilitiesStatus,
     CertificateStatus,
+    Condition,
     EdgeStatus,
     EmittedObject,
     PolicyStatus,
@@ -238,18 +239,23 @@ def _spoken(
     said = dumped(status.model_copy(update={"observed_generation": policy.generation, "conditions": conditions}))
     if said == lean(observed.item.get("status") or {}):
         return Plan()
-    events = tuple(
+    told = [
+        one for one in changed(before, conditions) if one.type in {ConditionType.READY, ConditionType.CERTIFICATE_READY}
+    ]
+    return Plan(status=status_apply(observed.item, said), events=_events(policy, observed.item, told))
+
+
+def _events(policy: PolicyView | InvalidPolicy, item: KubeObject, told: Iterable[Condition]) -> tuple[Event, ...]:
+    return tuple(
         Event(
-            about=ObjectRef.of(observed.item),
+            about=ObjectRef.of(item),
             uid=policy.uid,
             type="Normal" if one.status == "True" else "Warning",
             reason=one.reason,
             message=one.message,
         )
-        for one in changed(before, conditions)
-        if one.type in {ConditionType.READY, ConditionType.CERTIFICATE_READY}
+        for one in told
     )
-    return Plan(status=status_apply(observed.item, said), events=events)
 
 
 def plan_failure(
@@ -261,7 +267,10 @@ def plan_failure(
     others = [dumped(one) for one in before if one.type != ready_now.type]
     observed = item.get("status") or {}
     said = lean({**observed, "observedGeneration": policy.generation, "conditions": [dumped(ready_now), *others]})
-    return Plan() if said == lean(observed) else Plan(status=status_apply(item, said))
+    if said == lean(observed):
+        return Plan()
+    told = changed(before, (ready_now,))
+    return Plan(status=status_apply(item, said), events=_events(policy, item, told))
 
 
 def status_apply(item: KubeObject, status: KubeObject) -> Apply:
