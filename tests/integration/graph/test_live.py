@@ -15,6 +15,11 @@ apiVersion: v1
 kind: Namespace
 metadata: {{name: {NAMESPACE}, labels: {{bartizan.dev/enforcement: enforce}}}}
 ---
+apiVersion: bartizan.dev/v1alpha1
+kind: SecurityBaseline
+metadata: {{name: default}}
+spec: {{}}
+---
 apiVersion: v1
 kind: ServiceAccount
 metadata: {{name: reader, namespace: {NAMESPACE}}}
