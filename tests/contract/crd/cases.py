@@ -147,6 +147,15 @@ GOOD: Final[dict[str, dict[str, Any]]] = {
             },
         )
     },
+    "labels of every form": policy(
+        workload={
+            "selector": {
+                "matchLabels": {"a": "", "app.kubernetes.io/name": "Till_2.0", "K" * 63: "v" * 63},
+                "matchExpressions": [{"key": "example.com/tier", "operator": "NotIn", "values": ["", "a.b-c_d"]}],
+            }
+        }
+    ),
+    "baseline with DNS in blocks": baseline(network={"dns": {"addresses": ["169.254.20.0/24", "fd00::/112"]}}),
     "consent with an end and answers": policy(
         network={
             "ports": [{"name": "http", "port": 8080}],
@@ -192,9 +201,11 @@ TO: Final = "spec.network.egress[0].to"
 PORT: Final = "spec.network.egress[0].ports[0]"
 SELECTOR: Final = "spec.workload.selector"
 NO_LABEL: Final = "a selector must name at least one label: an empty one would select every pod of the namespace"
+LABEL: Final = "every key must be a label's key: a name of letters, digits, -, _ and ., at most 63 long, after a DNS subdomain and / if it has an owner"
 VALUES: Final = "values must be given for In and NotIn, and left out for Exists and DoesNotExist"
 IN_CLUSTER: Final = "names inside the cluster are derived from the Services that select the pods and cannot be claimed"
 NAMES: Final = {resource.kind.kind: resource.rules[0]["message"] for resource in RESOURCES if resource.rules}
+WIDE_DNS: Final = "no entry may be wider than /24 (IPv4) or /112 (IPv6): every pod may reach it on port 53"
 CIDR: Final = f"cidr must be {BLOCK}"
 EXCEPT: Final = "every entry of except must be a block inside cidr"
 LIFETIMES: Final = "issuing must be at least 336h (twice the longest certificate) and root at least 8760h"
@@ -243,6 +254,17 @@ BAD: Final = (
     Bad("no selector", policy(workload={}), SELECTOR, "Required value"),
     Bad("an empty selector", selects(), SELECTOR, NO_LABEL),
     Bad("an empty selector written out", selects(matchLabels={}, matchExpressions=[]), SELECTOR, NO_LABEL),
+    *(
+        Bad(f"the label key {key!r}", selects(matchLabels={key: "a"}), f"{SELECTOR}.matchLabels", LABEL)
+        for key in ("bad key!", "", "-app", "app-", "Example.com/app", "a/b/c", "/app", "example.com/", "k" * 64)
+    ),
+    *(
+        Bad(f"the label value {value!r}", selects(matchLabels={"app": value}), f"{SELECTOR}.matchLabels.app", "should match")
+        for value in ("x y", "-x", "x.", "ü")
+    ),
+    Bad("a label value of 64 characters", selects(matchLabels={"app": "x" * 64}), f"{SELECTOR}.matchLabels.app", "Too long"),
+    Bad("an expression's key with a space", selects(matchExpressions=[{"key": "bad key!", "operator": "Exists"}]), f"{SELECTOR}.matchExpressions[0].key", "should match"),
+    Bad("an expression's value with a space", needs("In", "a b"), f"{SELECTOR}.matchExpressions[0].values[0]", "should match"),
     Bad("In without values", needs("In"), f"{SELECTOR}.matchExpressions[0].values", VALUES),
     Bad("Exists with values", needs("Exists", "a"), f"{SELECTOR}.matchExpressions[0].values", VALUES),
     Bad("an unknown operator", needs("Is", "a"), f"{SELECTOR}.matchExpressions[0].operator", "supported values"),
@@ -335,6 +357,10 @@ BAD: Final = (
     Bad("an unknown way of widening", baseline(widening="Team"), "spec.widening", "supported values"),
     Bad("a baseline's bad block", baseline(network={"clusterCIDRs": ["10.0.0.1/8"]}), "spec.network.clusterCIDRs", f"every entry must be {BLOCK}"),
     Bad("a DNS address without prefix", baseline(network={"dns": {"addresses": ["169.254.20.10"]}}), "spec.network.dns.addresses", f"every entry must be {BLOCK}"),
+    *(
+        Bad(f"DNS at {block}", baseline(network={"dns": {"addresses": [block]}}), "spec.network.dns.addresses", WIDE_DNS)
+        for block in ("0.0.0.0/0", "169.254.20.0/23", "::/0", "fd00::/111")
+    ),
     Bad("a baseline's lifetime below the least", baseline(mtls={"maxLifetime": "30m"}), "spec.mtls.maxLifetime", "maxLifetime must lie between 1h and 168h"),
     Bad("a trust domain with a scheme", trust_domain(domain="spiffe://prod"), "spec.domain", "should match"),
     Bad("an issuing authority that ends before its certificates", trust_domain(lifetimes={"issuing": "168h"}), "spec.lifetimes", LIFETIMES),

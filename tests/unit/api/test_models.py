@@ -94,3 +94,29 @@ def test_bad_block_is_refused_without_the_api_server(block):
 def test_models_are_frozen_and_strict_about_fields(model: type[ApiModel]):
     """A decision may keep a model: nobody can change it, and nothing unknown hides in it."""
     assert (model.model_config["frozen"], model.model_config["extra"]) == (True, "forbid")
+
+
+BAD_LABELS = {
+    "a key with a space": {"matchLabels": {"bad key!": "x"}},
+    "a key without a name": {"matchLabels": {"example.com/": "x"}},
+    "a key with an owner in capitals": {"matchLabels": {"Example.com/app": "x"}},
+    "a name of 64 characters": {"matchLabels": {"k" * 64: "x"}},
+    "a value with a space": {"matchLabels": {"app": "x y"}},
+    "a value that ends in a line break": {"matchLabels": {"app": "x\n"}},
+    "an expression's key with a space": {"matchExpressions": [{"key": "bad key!", "operator": "Exists"}]},
+    "an expression's value with a space": {"matchExpressions": [{"key": "app", "operator": "In", "values": ["a b"]}]},
+}
+
+
+@pytest.mark.parametrize("selector", BAD_LABELS.values(), ids=BAD_LABELS)
+def test_what_no_pod_can_carry_is_refused(selector):
+    """A selector that Kubernetes would refuse in a NetworkPolicy is refused in a policy."""
+    with pytest.raises(ValidationError):
+        LabelSelector.model_validate(selector)
+
+
+@pytest.mark.parametrize("block", ["0.0.0.0/0", "169.254.20.0/23", "::/0", "fd00::/111"])
+def test_dns_is_at_a_few_addresses(block):
+    """A block that would open port 53 to half the world is refused, with what is allowed in the message."""
+    with pytest.raises(ValidationError, match=r"no entry may be wider than /24 \(IPv4\) or /112 \(IPv6\)"):
+        SecurityBaselineSpec.model_validate({"network": {"dns": {"addresses": [block]}}})

@@ -1,14 +1,32 @@
 """SecurityBaseline: what the platform team knows about the cluster, and floors that no policy may lower."""
 
 from datetime import timedelta
-from typing import Literal
+from ipaddress import ip_network
+from typing import Annotated, Final, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from bartizan.api.duration import Duration
 from bartizan.api.v1alpha1.common import ApiModel, DnsLabel, LabelSelector, cel, cel_rules
 from bartizan.api.v1alpha1.peers import Fqdn
 from bartizan.api.v1alpha1.values import BLOCK, Cidr, is_block
+
+_DNS_PREFIX: Final = {4: 24, 6: 112}
+_TOO_WIDE: Final = (
+    f"no entry may be wider than /{_DNS_PREFIX[4]} (IPv4) or /{_DNS_PREFIX[6]} (IPv6): "
+    "every pod may reach it on port 53"
+)
+
+
+def _narrow(text: str) -> str:
+    block = ip_network(text)
+    if block.prefixlen < _DNS_PREFIX[block.version]:
+        raise ValueError(f"{text} is too wide: {_TOO_WIDE}")
+    return text
+
+
+DnsBlock = Annotated[Cidr, AfterValidator(_narrow)]
+"""A block of the few addresses at which DNS answers."""
 
 
 class DnsService(ApiModel):
@@ -20,7 +38,13 @@ class DnsService(ApiModel):
                 f"self.addresses.all(a, {is_block('a')})",
                 f"every entry must be {BLOCK}",
                 fieldPath=".addresses",
-            )
+            ),
+            cel(
+                "self.addresses.all(a, !isCIDR(a)"
+                f" || cidr(a).prefixLength() >= (cidr(a).ip().family() == 4 ? {_DNS_PREFIX[4]} : {_DNS_PREFIX[6]}))",
+                _TOO_WIDE,
+                fieldPath=".addresses",
+            ),
         )
     )
 
@@ -28,7 +52,7 @@ class DnsService(ApiModel):
     """Where its pods run."""
     selector: LabelSelector = LabelSelector(match_labels={"k8s-app": "kube-dns"})
     """Its pods."""
-    addresses: tuple[Cidr, ...] = Field(default=(), max_length=8)
+    addresses: tuple[DnsBlock, ...] = Field(default=(), max_length=8)
     """Further addresses as blocks, such as a node-local cache's `169.254.20.10/32`."""
 
 

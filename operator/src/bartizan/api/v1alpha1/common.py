@@ -4,9 +4,10 @@ Models are frozen (a decision may keep them) and refuse unknown fields: a typing
 be read as silence.
 """
 
+import re
 from typing import Annotated, Final, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 from pydantic.alias_generators import to_camel
 
 DnsLabel = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", min_length=1, max_length=63)]
@@ -29,6 +30,27 @@ OBJECT_NAME_MAX: Final = 50
 
 ObjectName = Annotated[str, Field(pattern=OBJECT_NAME, min_length=1, max_length=OBJECT_NAME_MAX)]
 """The name of a policy or trust domain: a DNS label short enough for names derived from it."""
+
+_LABEL_WORD: Final = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+_PREFIX_LABEL: Final = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+LABEL_KEY: Final = rf"^({_PREFIX_LABEL}(\.{_PREFIX_LABEL})*/)?{_LABEL_WORD}$"
+LABEL_VALUE: Final = rf"^({_LABEL_WORD})?$"
+
+LabelKey = Annotated[str, Field(pattern=LABEL_KEY, min_length=1, max_length=317)]
+"""A label's key: a name of at most 63 characters, after a DNS subdomain and `/` if it has an owner."""
+
+
+def _label_key(text: str) -> str:
+    if not re.fullmatch(LABEL_KEY, text):
+        raise ValueError(f"not a label's key: {text!r}")
+    return text
+
+
+_MappedKey = Annotated[str, Field(max_length=317), AfterValidator(_label_key)]
+"""The same as the key of a map, for which structural schemas have no pattern: the API server judges it by a CEL rule."""
+
+LabelValue = Annotated[str, Field(pattern=LABEL_VALUE, max_length=63)]
+"""A label's value: at most 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends; or nothing."""
 
 CelRule: TypeAlias = dict[str, JsonValue]
 """One entry of `x-kubernetes-validations`: `rule`, `message`, optionally `fieldPath` and `messageExpression`."""
@@ -69,11 +91,11 @@ class Requirement(ApiModel):
         )
     )
 
-    key: str = Field(min_length=1, max_length=317)
+    key: LabelKey
     """The label's key."""
     operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
     """How the label's value is compared."""
-    values: tuple[Annotated[str, Field(max_length=63)], ...] = Field(default=(), max_length=32)
+    values: tuple[LabelValue, ...] = Field(default=(), max_length=32)
     """The values compared with, for In and NotIn."""
 
 
@@ -83,15 +105,19 @@ class LabelSelector(ApiModel):
     model_config = ConfigDict(
         json_schema_extra=cel_rules(
             cel(
+                f"self.matchLabels.all(key, key.matches(r'{LABEL_KEY}'))",
+                "every key must be a label's key: a name of letters, digits, -, _ and ., at most 63 long, "
+                "after a DNS subdomain and / if it has an owner",
+                fieldPath=".matchLabels",
+            ),
+            cel(
                 "self.matchLabels.size() > 0 || self.matchExpressions.size() > 0",
                 "a selector must name at least one label: an empty one would select every pod of the namespace",
-            )
+            ),
         )
     )
 
-    match_labels: dict[Annotated[str, Field(max_length=317)], Annotated[str, Field(max_length=63)]] = Field(
-        default_factory=dict, max_length=16
-    )
+    match_labels: dict[_MappedKey, LabelValue] = Field(default_factory=dict, max_length=16)
     """Labels a pod must carry with exactly these values."""
     match_expressions: tuple[Requirement, ...] = Field(default=(), max_length=16)
     """Further requirements on a pod's labels."""
