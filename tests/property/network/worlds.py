@@ -29,7 +29,10 @@ DNS_NAMES = {
     "rebound.example": ("10.244.0.2", "fd12::1"),
     "evil.denied.example": ("8.8.8.8",),
 }
-METADATA = ("169.254.169.254", "169.254.170.2", "100.100.100.200", "fd00:ec2::254", "fd20:ce::254", "fe80::1")
+METADATA = (
+    *("169.254.169.254", "169.254.170.2", "100.100.100.200", "168.63.129.16", "192.0.0.192"),
+    *("fd00:ec2::254", "fd20:ce::254", "fe80::1", "64:ff9b::a9fe:a9fe", "::a9fe:a9fe"),
+)
 PORT_POOL = ({"name": "a", "port": 80}, {"name": "b", "port": 81}, {"name": "c", "port": 80, "protocol": "UDP"}, {"name": "d", "port": 53})  # fmt: skip
 FLOW_PORTS = ((53, "TCP"), (53, "UDP"), (80, "TCP"), (80, "UDP"), (81, "TCP"), (82, "TCP"))
 

@@ -5,8 +5,24 @@ import pytest
 from bartizan.core.model import ClusterRanges
 from unit.network.building import HTTP, RANGES, a_policy, compiled, edges_of, egress_of, ingress_of, pods, tcp, udp
 
-V4_HOLES = ["10.96.0.0/16", "10.244.0.0/16", "100.100.100.200/32", "169.254.0.0/16", "192.168.7.4/32"]
-V6_HOLES = ["fd00:c1::a9fe:a9fe/128", "fd00:ec2::23/128", "fd00:ec2::254/128", "fd20:ce::254/128", "fe80::/10"]
+V4_HOLES = [
+    "10.96.0.0/16",
+    "10.244.0.0/16",
+    "100.100.100.200/32",
+    "168.63.129.16/32",
+    "169.254.0.0/16",
+    "192.0.0.192/32",
+    "192.168.7.4/32",
+]
+V6_HOLES = [
+    "::a9fe:a9fe/128",
+    "64:ff9b::a9fe:a9fe/128",
+    "fd00:c1::a9fe:a9fe/128",
+    "fd00:ec2::23/128",
+    "fd00:ec2::254/128",
+    "fd20:ce::254/128",
+    "fe80::/10",
+]
 INTERNET = [
     {"ipBlock": {"cidr": "0.0.0.0/0", "except": V4_HOLES}},
     {"ipBlock": {"cidr": "::/0", "except": V6_HOLES}},
@@ -24,12 +40,13 @@ CIDRS = [
     ("a block as it is", "198.51.100.0/24", [], "Applied", None, None, {"cidr": "198.51.100.0/24"}),
     ("the user's except is kept", "198.51.100.0/24", ["198.51.100.7/32"], "Applied", None, None, {"cidr": "198.51.100.0/24", "except": ["198.51.100.7/32"]}),
     ("the user's excepts are merged", "198.51.100.0/24", ["198.51.100.1/32", "198.51.100.0/32", "198.51.100.0/31"], "Applied", None, None, {"cidr": "198.51.100.0/24", "except": ["198.51.100.0/31"]}),
-    ("metadata is cut out of a wide block", "160.0.0.0/4", [], "Degraded", "MetadataClosed", HIDDEN + "169.254.0.0/16", {"cidr": "160.0.0.0/4", "except": ["169.254.0.0/16"]}),
-    ("metadata the user has already cut out is no surprise", "160.0.0.0/4", ["169.254.0.0/16"], "Applied", None, None, {"cidr": "160.0.0.0/4", "except": ["169.254.0.0/16"]}),
-    ("a user's except inside what is closed is swallowed", "160.0.0.0/4", ["169.254.169.254/32"], "Degraded", "MetadataClosed", HIDDEN + "169.254.0.0/16", {"cidr": "160.0.0.0/4", "except": ["169.254.0.0/16"]}),
+    ("metadata is cut out of a wide block", "169.240.0.0/12", [], "Degraded", "MetadataClosed", HIDDEN + "169.254.0.0/16", {"cidr": "169.240.0.0/12", "except": ["169.254.0.0/16"]}),
+    ("metadata the user has already cut out is no surprise", "169.240.0.0/12", ["169.254.0.0/16"], "Applied", None, None, {"cidr": "169.240.0.0/12", "except": ["169.254.0.0/16"]}),
+    ("a user's except inside what is closed is swallowed", "169.240.0.0/12", ["169.254.169.254/32"], "Degraded", "MetadataClosed", HIDDEN + "169.254.0.0/16", {"cidr": "169.240.0.0/12", "except": ["169.254.0.0/16"]}),
     ("IPv6 metadata is cut out of unique local addresses", "fd00::/16", [], "Degraded", "MetadataClosed", HIDDEN + "fd00:c1::a9fe:a9fe/128, fd00:ec2::23/128, fd00:ec2::254/128", {"cidr": "fd00::/16", "except": ["fd00:c1::a9fe:a9fe/128", "fd00:ec2::23/128", "fd00:ec2::254/128"]}),
     ("IPv6 link-local is cut out of everything", "::/0", [], "Degraded", "MetadataClosed", HIDDEN + ", ".join(V6_HOLES), {"cidr": "::/0", "except": V6_HOLES}),
     ("the metadata address itself", "169.254.169.254/32", [], "Denied", "MetadataClosed", "169.254.169.254/32 holds nothing but link-local and cloud metadata addresses", None),
+    *((f"the metadata address {one}", one, [], "Denied", "MetadataClosed", f"{one} holds nothing but link-local and cloud metadata addresses", None) for one in ("168.63.129.16/32", "192.0.0.192/32", "64:ff9b::a9fe:a9fe/128", "::a9fe:a9fe/128")),
     ("a link-local block", "169.254.10.0/24", [], "Denied", "MetadataClosed", "169.254.10.0/24 holds nothing but link-local and cloud metadata addresses", None),
     ("the IPv6 metadata address itself", "fd00:ec2::254/128", [], "Denied", "MetadataClosed", "fd00:ec2::254/128 holds nothing but link-local and cloud metadata addresses", None),
     ("nothing left beside the user's except", "169.254.0.0/15", ["169.255.0.0/16"], "Denied", "MetadataClosed", "169.254.0.0/15 holds nothing but link-local and cloud metadata addresses", None),
@@ -72,7 +89,7 @@ def test_the_baselines_ranges_count_as_inside_the_cluster():
     _, rules = calling({"internet": {}}, baseline={"clusterCIDRs": ["10.0.0.0/8", "2001:db8::/64"]})
     assert rules[0]["to"] == [
         {"ipBlock": {"cidr": "0.0.0.0/0", "except": ["10.0.0.0/8", *V4_HOLES[2:]]}},
-        {"ipBlock": {"cidr": "::/0", "except": ["2001:db8::/64", *V6_HOLES]}},
+        {"ipBlock": {"cidr": "::/0", "except": [*V6_HOLES[:2], "2001:db8::/64", *V6_HOLES[2:]]}},
     ]
 
 

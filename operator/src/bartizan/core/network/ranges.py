@@ -18,10 +18,14 @@ METADATA: Final[tuple[Block, ...]] = (
     IPv4Network("169.254.169.252/32"),  # GKE, the metadata server on the node
     IPv4Network("169.254.170.23/32"),  # AWS EKS Pod Identity
     IPv4Network("100.100.100.200/32"),  # Alibaba Cloud
+    IPv4Network("168.63.129.16/32"),  # Azure's WireServer
+    IPv4Network("192.0.0.192/32"),  # Oracle Cloud, where 169.254.169.254 was taken
     IPv6Network("fd00:ec2::254/128"),  # AWS instance metadata
     IPv6Network("fd00:ec2::23/128"),  # AWS EKS Pod Identity
     IPv6Network("fd20:ce::254/128"),  # Google Cloud
     IPv6Network("fd00:c1::a9fe:a9fe/128"),  # Oracle Cloud
+    IPv6Network("64:ff9b::a9fe:a9fe/128"),  # 169.254.169.254 through NAT64 (RFC 6052)
+    IPv6Network("::a9fe:a9fe/128"),  # 169.254.169.254 as an IPv4-compatible address (RFC 4291 2.5.5.1)
 )
 """Where clouds hand out machine credentials to whoever asks."""
 
