@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from bartizan.api.kinds import NAMESPACE, NETWORK_POLICY, POLICY, POLICY_INDEX, ROLE_BINDING, SECRET, TRUST_DOMAIN, Kind
 from bartizan.core.model import ObjectRef
@@ -355,6 +356,29 @@ async def test_the_webhook_gets_its_certificate_from_the_charts_authority(rig):
         cluster.kube.remove(serving)
         await cluster.settle()
         assert cluster.said() == [("apply", "Secret", f"{RELEASE}/bartizan-webhook-tls", "bartizan/serving")]
+
+
+async def test_a_lost_webhook_authority_is_an_error_and_a_new_one_counts_at_once(rig):
+    """The authority's end is logged once with the way out; the one made afterwards has a new certificate within 10 s."""
+    authority = a_serving_authority()
+    serving = at(SECRET, "bartizan-webhook-tls", RELEASE)
+    with capture_logs() as logs:
+        async with rig(authority) as cluster:
+            cluster.kube.remove(ObjectRef.of(authority))
+            await cluster.settle(25)
+            errors = [line["error"] for line in logs if line["event"] == "no webhook authority"]
+            before = cluster.kube.peek(serving)
+            renewed = a_serving_authority()
+            cluster.kube.put(renewed)
+            await cluster.settle(11)
+            after = cluster.kube.peek(serving)
+    missing = (
+        f"Secret {RELEASE}/bartizan-webhook-ca is missing, so the webhook's certificate is not renewed and ends within "
+        "a day: helm upgrade makes a new one, unless you bring your own (webhook.ca.create=false)"
+    )
+    assert errors == [missing]
+    assert before["data"]["ca.crt"] == authority["data"]["tls.crt"]
+    assert after["data"]["ca.crt"] == renewed["data"]["tls.crt"]
 
 
 def a_serving_authority():

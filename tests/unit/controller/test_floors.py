@@ -58,7 +58,7 @@ async def test_floors_that_never_were_are_an_error_in_the_log(rig):
     with capture_logs() as logs:
         async with rig(NODE_ONE, a_namespace(), a_policy(network=INTERNET)) as cluster:
             assert edge(cluster)[1] == "ForbiddenByBaseline"
-    assert [line["error"] for line in logs if line["log_level"] == "error"] == [NO_BASELINE]
+    assert [line["error"] for line in logs if line["event"] == "no floors"] == [NO_BASELINE]
 
 
 def test_dns_outlives_the_floors():

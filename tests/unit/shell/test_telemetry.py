@@ -28,6 +28,7 @@ def test_what_happened_is_counted():
     meter.wrote("NetworkPolicy", "bartizan/networkpolicy")
     meter.queued(3)
     meter.leads(leader=True)
+    meter.webhook_authority(present=True)
     meter.policy(("shop", "orders"), {"mode": "Enforce", "ready": "False"})
     meter.policy(("shop", "orders"), {"mode": "Enforce", "ready": "True"})
     meter.certificate(("shop", "orders"), NOW)
@@ -38,6 +39,7 @@ def test_what_happened_is_counted():
         'bartizan_writes_total{kind="NetworkPolicy",manager="bartizan/networkpolicy"}': 1,
         "bartizan_queue_depth": 3,
         "bartizan_leader": 1,
+        "bartizan_webhook_authority_present": 1,
         'bartizan_policies{mode="Enforce",ready="False"}': 0,
         'bartizan_policies{mode="Enforce",ready="True"}': 1,
         'bartizan_certificate_expiry_timestamp_seconds{namespace="shop",policy="orders"}': NOW.timestamp(),

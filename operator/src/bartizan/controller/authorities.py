@@ -5,12 +5,15 @@ there already. (The API server would refuse it, because authority Secrets are im
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
+
+import structlog
 
 from bartizan.api.kinds import SECRET, TRUST_DOMAIN
 from bartizan.api.names import KubeObject
 from bartizan.controller.errors import UnstableDecisionError
+from bartizan.controller.meter import Meter
 from bartizan.controller.writer import Writer
 from bartizan.core.conditions import Observation, dumped, laid_over, lean, read_conditions
 from bartizan.core.model import ObjectRef, TrustDomainView
@@ -18,7 +21,7 @@ from bartizan.core.ownership import upkeep
 from bartizan.core.pki.authority import Role, authority_secret, authority_selector
 from bartizan.core.pki.decide import Issue, Keep, Refuse
 from bartizan.core.pki.rotation import AuthorityPlan, NewAuthority, plan_authorities
-from bartizan.core.pki.serving import decide_serving, read_serving_authority, serving_secret
+from bartizan.core.pki.serving import ServingAuthority, decide_serving, read_serving_authority, serving_secret
 from bartizan.core.pki.status import plan_trust_domain
 from bartizan.core.plan import Apply, Plan
 from bartizan.core.posture import LOOK_AGAIN, SOON, status_apply
@@ -28,8 +31,11 @@ from bartizan.kube.api import KubeApi
 from bartizan.kube.errors import NotFoundError
 from bartizan.signers.builtin import BuiltinSigner
 
+_log: Final = structlog.get_logger("bartizan.authorities")
 SERVING_SECRET: Final = "bartizan-webhook-tls"  # noqa: S105 -- the name of a Secret
 SERVING_AUTHORITY: Final = "bartizan-webhook-ca"
+_AUTHORITY_LOOK: Final = timedelta(seconds=10)
+"""How often the webhook's authority is looked at: it is the chart's and bears no label of ours, so no watch tells of it."""
 _MOST_GENERATIONS: Final = 4
 """How many generations one look makes at most; two are enough to begin (a root and an issuing authority)."""
 
@@ -51,12 +57,14 @@ class Release:
 class Authorities:
     """Looks at one trust domain, or at the serving certificate."""
 
-    def __init__(self, api: KubeApi, writer: Writer, signer: BuiltinSigner, release: Release) -> None:
-        """Read through `api`, write through `writer`, make keys with `signer`."""
+    def __init__(self, api: KubeApi, writer: Writer, signer: BuiltinSigner, release: Release, meter: Meter) -> None:
+        """Read through `api`, write through `writer`, make keys with `signer`, tell `meter` of the webhook's authority."""
         self._api = api
         self._writer = writer
         self._signer = signer
         self._release = release
+        self._meter = meter
+        self._authority_present = True
 
     async def plan(self, view: TrustDomainView, item: KubeObject, now: datetime) -> Plan:
         """Make the generations that are due and return what else is to be done.
@@ -76,10 +84,9 @@ class Authorities:
 
     async def plan_serving(self, now: datetime) -> Plan:
         """Return what is to be done about the webhook's certificate; nothing while the chart's authority is not there."""
-        authority_item = await self._secret(SERVING_AUTHORITY)
-        authority = read_serving_authority(authority_item) if authority_item else None
+        authority = await self._serving_authority()
         if authority is None:
-            return Plan(requeue_after=LOOK_AGAIN)
+            return Plan(requeue_after=_AUTHORITY_LOOK)
         place = {"namespace": self._release.namespace, "name": SERVING_SECRET}
         names = self._release.webhook_names
         secret = await self._secret(SERVING_SECRET)
@@ -93,10 +100,29 @@ class Authorities:
             if not isinstance(verdict, Keep):
                 raise UnstableDecisionError(f"the serving certificate just issued would not be kept: {verdict.message}")
             return Plan(
-                applies=(Apply(item=item, manager="bartizan/serving", force=decision.force),), requeue_after=LOOK_AGAIN
+                applies=(Apply(item=item, manager="bartizan/serving", force=decision.force),),
+                requeue_after=_AUTHORITY_LOOK,
             )
         applies = upkeep(decision.desired, secret, manager="bartizan/serving")
-        return Plan(applies=applies, requeue_after=max(decision.next_renewal - now, SOON))
+        return Plan(applies=applies, requeue_after=min(_AUTHORITY_LOOK, max(decision.next_renewal - now, SOON)))
+
+    async def _serving_authority(self) -> ServingAuthority | None:
+        item = await self._secret(SERVING_AUTHORITY)
+        authority = read_serving_authority(item) if item else None
+        present = authority is not None
+        if not present and self._authority_present:
+            wrong = "cannot be read" if item else "is missing"
+            _log.error(
+                "no webhook authority",
+                error=f"Secret {self._release.namespace}/{SERVING_AUTHORITY} {wrong}, so the webhook's certificate "
+                "is not renewed and ends within a day: "
+                "helm upgrade makes a new one, unless you bring your own (webhook.ca.create=false)",
+            )
+        if present and not self._authority_present:
+            _log.info("webhook authority is there", secret=SERVING_AUTHORITY)
+        self._authority_present = present
+        self._meter.webhook_authority(present=present)
+        return authority
 
     async def _observed(self, view: TrustDomainView, status: KubeObject, now: datetime) -> AuthorityPlan:
         listing = await self._api.list(

@@ -139,7 +139,7 @@ class Controller:
             api=api,
             writer=writer,
             certificates=Certificates(self.world, signer),
-            authorities=Authorities(api, writer, signer, release),
+            authorities=Authorities(api, writer, signer, release, self._meter),
             controller=ServiceAccountRef(namespace=release.namespace, name=self._place.account),
             secrets_known=self._secrets.known,
             clock=self._clock,

@@ -24,6 +24,9 @@ class Meter(Protocol):
     def leads(self, *, leader: bool) -> None:
         """This replica writes, or does not."""
 
+    def webhook_authority(self, *, present: bool) -> None:
+        """The chart's authority for the webhook can be read, or cannot."""
+
     def policy(self, key: PolicyKey, state: Mapping[str, str] | None) -> None:
         """A policy has this `mode` and `ready`; None: it is gone."""
 
@@ -44,6 +47,9 @@ class NoMeter:
         """Forget it."""
 
     def leads(self, *, leader: bool) -> None:
+        """Forget it."""
+
+    def webhook_authority(self, *, present: bool) -> None:
         """Forget it."""
 
     def policy(self, key: PolicyKey, state: Mapping[str, str] | None) -> None:

@@ -43,6 +43,11 @@ class PrometheusMeter:
             registry=made,
         )
         self._leader = Gauge("bartizan_leader", "1 if this replica writes, else 0.", registry=made)
+        self._webhook_authority = Gauge(
+            "bartizan_webhook_authority_present",
+            "1 if the webhook's authority can be read, else 0; from the replica that writes.",
+            registry=made,
+        )
         self._states: dict[PolicyKey, tuple[str, str]] = {}
         self._counts: Counter[tuple[str, str]] = Counter()
 
@@ -63,8 +68,13 @@ class PrometheusMeter:
         """Note who writes; a replica that does not has nothing to say about policies."""
         self._leader.set(leader)
         if not leader:
+            self._webhook_authority.set(0)
             for key in list(self._states):
                 self.policy(key, None)
+
+    def webhook_authority(self, *, present: bool) -> None:
+        """Note whether the webhook's authority is there."""
+        self._webhook_authority.set(present)
 
     def policy(self, key: PolicyKey, state: Mapping[str, str] | None) -> None:
         """Move a policy to its new state, or forget it."""
