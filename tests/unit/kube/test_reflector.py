@@ -145,6 +145,20 @@ async def test_repeated_410_is_not_a_tight_loop():
         assert following.in_step()
 
 
+async def test_410_after_an_outage_lists_at_once():
+    """An API server that comes back without its history has answered: the wait that its absence earned is over."""
+    async with Following(a_secret("a")) as following:
+        following.kube.fail_next(UnavailableError("away"), matching=only("watch"), times=4)
+        following.kube.fail_next(GoneError("gone"), matching=only("watch"))
+        following.kube.break_watches()
+        await following.clock.advance(timedelta(seconds=0.5 + 1 + 2 + 4 + 8))
+        following.kube.remove(ref("a"))
+        following.kube.put(a_secret("b"))
+        await following.clock.settle()
+        asked = following.verbs()
+        assert (asked[-3:], following.in_step()) == (["watch", "list", "watch"], True)
+
+
 async def test_stream_that_ends_at_once_is_not_a_tight_loop():
     """A proxy that closes every watch without a word is asked again with back-off."""
     async with Following(a_secret("a")) as following:

@@ -55,6 +55,7 @@ class Reflector:
         self._watch_timeout = watch_timeout
         self._version = ""
         self._failures = 0
+        self._gone = 0
         self._synced = asyncio.Event()
 
     @property
@@ -74,10 +75,13 @@ class Reflector:
                     await self._relist()
                 await self._follow()
             except GoneError as error:
-                self._version = ""
-                await self._recover(error, free=1)
+                # The server is back and answers: what failed before is over, and only 410 upon 410 is a reason to wait.
+                self._version, self._failures = "", 0
+                self._gone += 1
+                await self._recover(error, self._gone - 1)
             except KubeError as error:
-                await self._recover(error, free=0)
+                self._failures += 1
+                await self._recover(error, self._failures)
 
     async def _relist(self) -> None:
         listing = await self._api.list(self._kind, namespace=self._namespace, label_selector=self._label_selector)
@@ -98,10 +102,10 @@ class Reflector:
         )
         async with aclosing(stream) as events:
             async for event in events:
-                self._failures, heard = 0, True
+                self._failures, self._gone, heard = 0, 0, True
                 self._take(event)
         if heard or self._clock.monotonic() - began >= _TOO_SHORT:
-            self._failures = 0
+            self._failures, self._gone = 0, 0
             return
         msg = f"watch {self._kind.kind}: the stream ended at once without a word"
         raise KubeError(msg)
@@ -115,17 +119,14 @@ class Reflector:
         if changed:
             self._on_change(ref)
 
-    async def _recover(self, error: KubeError, *, free: int) -> None:
-        """Wait before the next attempt; the first `free` failures in a row cost nothing."""
-        self._failures += 1
-        wait = timedelta(0)
-        if self._failures > free:
-            wait = self._backoff.delay(self._failures - free, error.retry_after)
+    async def _recover(self, error: KubeError, failures: int) -> None:
+        """Wait before the next attempt: longer after more `failures` in a row, not at all after none."""
+        wait = self._backoff.delay(failures, error.retry_after) if failures else timedelta(0)
         _log.warning(
             "reflector starts again",
             kind=self._kind.kind,
             namespace=self._namespace,
-            failures=self._failures,
+            failures=failures,
             wait_seconds=wait.total_seconds(),
             error=str(error),
         )
