@@ -13,6 +13,12 @@ from bartizan.core.views import NO_BASELINE
 from bartizan.testing import a_namespace, a_policy
 
 INTERNET = {"egress": [{"to": {"internet": {}}, "ports": [{"port": 443}]}]}
+BEYOND = {
+    "egress": [
+        {"to": {"cloudMetadata": {}}, "reason": "identity"},
+        {"to": {"fqdn": "api.example.com"}, "ports": [{"port": 443}]},
+    ]
+}
 ORDERS = ObjectRef(api_version=POLICY.api_version, kind=POLICY.kind, namespace="shop", name="orders")
 NODE_ONE = {"apiVersion": "v1", "kind": NODE.kind, "metadata": {"name": "one"}, "spec": {"podCIDR": "10.244.0.0/24"}}
 FORBIDS = {"internet": "Forbid"}
@@ -59,6 +65,14 @@ async def test_floors_that_never_were_are_an_error_in_the_log(rig):
         async with rig(NODE_ONE, a_namespace(), a_policy(network=INTERNET)) as cluster:
             assert edge(cluster)[1] == "ForbiddenByBaseline"
     assert [line["error"] for line in logs if line["event"] == "no floors"] == [NO_BASELINE]
+
+
+async def test_neither_names_nor_metadata_open_without_floors(rig):
+    """The list of forbidden names and the word on metadata are unknown, so neither opens."""
+    async with rig(NODE_ONE, a_namespace(), a_policy(network=BEYOND)) as cluster:
+        edges = cluster.kube.peek(ORDERS)["status"]["edges"]
+        said = [(one["state"], one["reason"], one["message"]) for one in edges]
+        assert said == [("Denied", "ForbiddenByBaseline", NO_BASELINE)] * 2
 
 
 def test_dns_outlives_the_floors():

@@ -95,11 +95,12 @@ def read_baseline(item: KubeObject) -> SecurityBaselineSpec | Unreadable:
 
 
 def without_baseline(last: SecurityBaselineSpec) -> SecurityBaselineSpec:
-    """Return what counts while there is no SecurityBaseline: the `last` one known, with the internet closed.
+    """Return what counts while there is no SecurityBaseline: the `last` one known, with internet and cloud metadata closed.
 
     Deleting the floors must not lower them, and DNS and the cluster's own ranges are facts that outlive the object.
     """
-    return last.model_copy(update={"network": last.network.model_copy(update={"internet": "Forbid"})})
+    closed = {"internet": "Forbid", "cloud_metadata": "Forbid"}
+    return last.model_copy(update={"network": last.network.model_copy(update=closed)})
 
 
 def read_ranges(

@@ -17,6 +17,7 @@ from bartizan.core.network.ports import PortRange
 from bartizan.core.network.ranges import CLOSED, Block, block_peer, inside, read_block
 from bartizan.core.network.verdicts import Draft, Edge
 from bartizan.core.reasons import Mode, Reason
+from bartizan.core.views import NO_BASELINE
 
 _NOT_PUBLIC: Final[tuple[Block, ...]] = (
     *(
@@ -54,6 +55,9 @@ def fqdn_edge(draft: Draft, ports: frozenset[PortRange], peer: Peer, snapshot: S
     if refused is not None:
         note = f"SecurityBaseline default forbids {name} (network.fqdnDenyList: {refused})"
         return draft.denied(Reason.FORBIDDEN_BY_BASELINE, note, ports)
+    if snapshot.baseline_missing:
+        # The list of forbidden names went with the object, and this name may be on it.
+        return draft.denied(Reason.FORBIDDEN_BY_BASELINE, NO_BASELINE, ports)
     if name.startswith("*."):
         note = "NetworkPolicy knows no names, and a wildcard has no addresses: name each host, or use cidr"
         return draft.denied(Reason.UNSUPPORTED, note, ports)

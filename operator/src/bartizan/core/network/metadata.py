@@ -11,6 +11,7 @@ from bartizan.core.network.ports import PortRange
 from bartizan.core.network.ranges import METADATA, block_peer
 from bartizan.core.network.verdicts import Draft, Edge
 from bartizan.core.reasons import Reason
+from bartizan.core.views import NO_BASELINE
 
 METADATA_PORTS: Final = frozenset({PortRange(80, 80, "TCP")})
 """Every cloud's metadata service speaks HTTP on port 80; GKE's older one on 988 too, which a policy then lists."""
@@ -24,5 +25,7 @@ def cloud_metadata_edge(draft: Draft, ports: frozenset[PortRange], snapshot: Sna
     """Return the edge with every metadata address known; without ports, on theirs."""
     opened = ports or METADATA_PORTS
     if snapshot.baseline.network.cloud_metadata == "Forbid":
-        return draft.denied(Reason.FORBIDDEN_BY_BASELINE, _FORBIDDEN, opened)
+        return draft.denied(
+            Reason.FORBIDDEN_BY_BASELINE, NO_BASELINE if snapshot.baseline_missing else _FORBIDDEN, opened
+        )
     return draft.applied(opened, (block_peer(block, ()) for block in METADATA))
