@@ -72,7 +72,8 @@ async def test_neither_names_nor_metadata_open_without_floors(rig):
     async with rig(NODE_ONE, a_namespace(), a_policy(network=BEYOND)) as cluster:
         edges = cluster.kube.peek(ORDERS)["status"]["edges"]
         said = [(one["state"], one["reason"], one["message"]) for one in edges]
-        assert said == [("Denied", "ForbiddenByBaseline", NO_BASELINE)] * 2
+        denied = ("Denied", "ForbiddenByBaseline")
+        assert said == [(*denied, f"{NO_BASELINE}; identity"), (*denied, NO_BASELINE)]
 
 
 def test_dns_outlives_the_floors():
