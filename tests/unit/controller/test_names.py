@@ -8,6 +8,13 @@ from bartizan.core.network.names import Answer
 from bartizan.testing import a_namespace, a_policy
 from bartizan.testing.builders import a_service
 
+FLOORS = {
+    "apiVersion": "bartizan.dev/v1alpha1",
+    "kind": "SecurityBaseline",
+    "metadata": {"name": "default", "generation": 1},
+    "spec": {},
+}
+
 NAME = "api.example.com"
 CALLS = {"egress": [{"to": {"fqdn": NAME}, "ports": [{"port": 443}]}]}
 RULE = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]}
@@ -42,7 +49,7 @@ async def blocks(rig):
 async def test_addresses_follow_the_name(rig):
     """They are there with the first write, change with the answers, and an answer that says the same writes nothing."""
     dns = Dns("93.184.215.14")
-    async with rig(a_namespace(), a_policy(network=CALLS), resolver=dns) as running:
+    async with rig(FLOORS, a_namespace(), a_policy(network=CALLS), resolver=dns) as running:
         first = [write for write in running.kube.writes if write.ref.name == "ssp-orders"]
         assert await blocks(running) == ["93.184.215.14/32"]
         running.said()
@@ -56,7 +63,7 @@ async def test_addresses_follow_the_name(rig):
 
 async def test_a_new_name_is_asked_for_at_once(rig):
     """A policy that comes later does not wait for anybody's time to live."""
-    async with rig(a_namespace(), resolver=Dns("93.184.215.14")) as running:
+    async with rig(FLOORS, a_namespace(), resolver=Dns("93.184.215.14")) as running:
         running.kube.put(a_policy(network=CALLS))
         await running.settle(3)
         assert await blocks(running) == ["93.184.215.14/32"]
@@ -64,7 +71,7 @@ async def test_a_new_name_is_asked_for_at_once(rig):
 
 async def test_rights_come_repaired_and_go(rig):
     """Role and RoleBinding are written with the policy, written again when somebody deletes or widens them, and go with the rule."""
-    async with rig(a_namespace(), a_policy(network=GRANTS)) as running:
+    async with rig(FLOORS, a_namespace(), a_policy(network=GRANTS)) as running:
         role = await running.kube.get(ref(ROLE, "ssp-orders-api"))
         assert (
             role["rules"],
@@ -98,7 +105,7 @@ async def test_the_ways_to_the_api_server_follow_its_service(rig):
         "endpoints": [{"addresses": ["192.0.2.7"]}],
         "ports": [{"name": "https", "port": 6443, "protocol": "TCP"}],
     }
-    async with rig(a_namespace(), a_policy(network=GRANTS), service, ends) as running:
+    async with rig(FLOORS, a_namespace(), a_policy(network=GRANTS), service, ends) as running:
         assert sorted(await blocks(running)) == ["10.96.0.1/32", "192.0.2.7/32"]
         running.kube.put({**ends, "endpoints": [{"addresses": ["192.0.2.8"]}]})
         await running.settle(3)
@@ -107,7 +114,7 @@ async def test_the_ways_to_the_api_server_follow_its_service(rig):
 
 async def test_what_the_cluster_serves_is_in_the_status(rig):
     """Found at the start and looked for again every five minutes."""
-    async with rig(a_namespace(), a_policy()) as running:
+    async with rig(FLOORS, a_namespace(), a_policy()) as running:
         before = (await running.kube.get(ref(POLICY, "orders")))["status"]["capabilities"]
         running.kube.also_served["cilium.io/v2"] = frozenset({"ciliumnetworkpolicies"})
         await running.settle(310)
