@@ -16,7 +16,7 @@ import yaml
 from bartizan.cli.colours import paint
 from bartizan.cli.main import main
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 SHOP = str(ROOT / "examples" / "shop")
 ASSUMED = "bartizan: the cluster's addresses are not given: private ranges are assumed; --cluster-cidr names them\n"
 POLICY = """\

@@ -8,7 +8,7 @@ import yaml
 from bartizan.api.reference import reference
 from bartizan.cli.crd import HEADER, CrdOutputError, command, crd_files
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 
 
 def test_committed_definitions_are_current():
