@@ -70,7 +70,7 @@ SAID_WITHOUT_CHART = {"no floors", "no webhook authority"}
 
 
 async def test_outputs_appear_are_held_and_go_with_the_policy(world, controller, until, trust_domain, policy):
-    """Two policies get all outputs; what is edited or deleted is back within 5 s; deleting a policy leaves isolation."""
+    """Two policies get all outputs; what is edited or deleted is back; deleting a policy leaves isolation."""
     for name, mode in ((SYSTEM, None), (NS, "enforce")):
         await world.govern(name, mode)
     orders = policy(
