@@ -7,6 +7,7 @@ import pytest
 
 pytestmark = pytest.mark.node
 OWN = "system:serviceaccount:bartizan-system:"
+GUARD = "ValidatingAdmissionPolicy 'bartizan-guard-access'"
 WRITES = {"create", "update", "patch", "delete", "deletecollection"}
 
 
@@ -30,10 +31,16 @@ def test_no_call_was_forbidden(calls) -> None:
     assert refused == []
 
 
+def _held_back(call) -> bool:
+    """Whether bartizan's own guard refused: a namespace's label went while its RoleBinding was being written."""
+    return GUARD in call["responseStatus"].get("message", "")
+
+
 def test_no_403_is_in_any_log(shop) -> None:
-    """Nor does any log of the controller or the webhook speak of one."""
+    """Nor does any log of the controller or the webhook speak of one, but for the guard that holds the controller back."""
     for component in ("controller", "webhook"):
-        assert [line for line in shop.logs(component).splitlines() if "403" in line and "orbidden" in line] == []
+        lines = [line for line in shop.logs(component).splitlines() if GUARD not in line]
+        assert [line for line in lines if "403" in line and "orbidden" in line] == []
 
 
 def test_every_write_is_a_server_side_apply_by_a_named_manager(calls) -> None:
