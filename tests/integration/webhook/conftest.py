@@ -91,6 +91,8 @@ def live(cluster: Cluster, rendered, tmp_path_factory) -> Iterator[Live]:
             stderr=out,
         )
     made = Live(cluster, authority, mount, process, log, probes)
+    # The gate that other tests closed would refuse the pods of this namespace, which nobody indexes here.
+    cluster.kubectl("delete", "validatingadmissionpolicybinding", "bartizan-gate", "--ignore-not-found")
     configuration = _configuration(rendered, f"https://{cluster.host_ip}:{port}/preview", authority)
     try:
         eventually(made.ready)

@@ -71,7 +71,7 @@ _WRONG: Final = (
     f".map(k, k in v.annotations ? {_told(INFO, _SEEN, _WANTED)} : {_told(INFO, None, _WANTED)})"
 )
 _BY_INJECTOR: Final = (
-    f"k == '{_STATUS}' && v.annotations[k] == '{_INJECTED}' && has(e.annotations)"
+    f"k == '{_STATUS}' && v.annotations[k] == '{_INJECTED}' && {_ASKED}.size() > 0"
     f" && v.containers.exists(c, !c.ephemeral && c.item.name in {list(_AGENTS)})"
 )
 _MORE_ALLOWED: Final = f"(k == '{_STATUS}' ? {quoted(_STATUS_ALLOWED)} : '{_UNSET}')"
