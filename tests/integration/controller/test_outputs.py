@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from bartizan.api.kinds import NAMESPACE, NETWORK_POLICY, POLICY, POLICY_INDEX, ROLE_BINDING, SECRET
+from bartizan.api.kinds import NAMESPACE, NETWORK_POLICY, POLICY, POLICY_INDEX, ROLE_BINDING, SECRET, TRUST_DOMAIN
 
 pytestmark = [pytest.mark.api, pytest.mark.timeout(120)]
 SYSTEM = "ctl-system"
@@ -80,6 +80,8 @@ async def test_outputs_appear_are_held_and_go_with_the_policy(world, controller,
         secrets=VAULT,
     )
     web = policy("web", NS, network={"egress": [{"to": {"service": "orders"}}]})
+    # Another test's release may have left one whose authorities lie in its own namespace.
+    await world.delete(TRUST_DOMAIN, "default")
     await world.put(trust_domain(), orders, web)
     port = free_port()
     async with controller(SYSTEM, BARTIZAN_METRICS_ADDRESS=f"127.0.0.1:{port}", BARTIZAN_LOG_LEVEL="debug") as process:
