@@ -20,7 +20,10 @@ from property.network.worlds import (
     World,
 )
 
-METADATA_KNOWN = ("169.254.169.254", "100.100.100.200", "fd00:ec2::254", "fd20:ce::254")
+METADATA_KNOWN = (
+    *("169.254.169.252", "169.254.169.254", "169.254.170.23", "100.100.100.200", "168.63.129.16", "192.0.0.192"),
+    *("fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254", "fd00:c1::a9fe:a9fe", "64:ff9b::a9fe:a9fe", "::a9fe:a9fe"),
+)
 
 
 def may_send(world: World, flow: Flow, *, by_address: bool) -> bool:
