@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from bartizan.api.reference import reference
-from bartizan.cli.crd import HEADER, CrdOutputError, command, crd_files
+from bartizan.cli.crd import HEADER, command, crd_files
+from bartizan.cli.files import FilesOutputError
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,6 +46,6 @@ def test_unwritable_directory_is_one_clear_error(tmp_path):
     """A place that cannot be written is named together with the way out."""
     (tmp_path / "file").write_text("")
     with pytest.raises(
-        CrdOutputError, match=r"^cannot write .*/file/servicesecuritypolicies\.yaml: .*; --output-dir must name"
+        FilesOutputError, match=r"^cannot write .*/file/servicesecuritypolicies\.yaml: .*; --output-dir must name"
     ):
         command(output_dir=tmp_path / "file")

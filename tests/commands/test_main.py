@@ -50,9 +50,10 @@ print(json.dumps([name for name in sys.modules if name in {HEAVY!r} or name == "
     assert json.loads(done.stdout) == []
 
 
-def test_version_is_the_package_s():
-    """`bartizan version` prints the installed version and the API's."""
-    shown = run("version")
+@pytest.mark.parametrize("spelling", ["version", "--version"])
+def test_version_is_the_package_s(spelling):
+    """`bartizan version`, and the flag people try first, print the installed version and the API's."""
+    shown = run(spelling)
     assert (shown.returncode, shown.stdout) == (0, f"bartizan {version('bartizan')} (bartizan.dev/v1alpha1)\n")
 
 

@@ -5,7 +5,7 @@ the command line into one line on stderr and exit code 2, the controller into a 
 own branch in the module that owns it.
 
 BartizanError
-├── cli.crd       CrdOutputError                         a file cannot be written
+├── cli.files     FilesOutputError                       a file cannot be written
 ├── kube.errors   KubeError                              the API server refused, or cannot be reached
 └── others        drawn where they are raised
 

@@ -9,6 +9,7 @@ import yaml
 
 from bartizan.api.names import KubeObject
 from bartizan.cli.epilog import epilog
+from bartizan.cli.files import write_files
 from bartizan.core.checks import guards, helm, reference, render
 from bartizan.core.checks.settings import AdmissionSettings, Default
 from bartizan.errors import BartizanError
@@ -32,8 +33,8 @@ def _admission() -> None:
     """Render the API server's own admission policies."""
 
 
-class AdmissionOutputError(BartizanError):
-    """A file could not be written, or an option has no such value; the message says which and why."""
+class AdmissionOptionError(BartizanError):
+    """An option has no such value; the message says which, and what is allowed."""
 
 
 class _Readable(yaml.SafeDumper):
@@ -88,7 +89,7 @@ def render_command(  # noqa: PLR0917 -- typer passes options by name
 ) -> None:
     """Print the admission policies that `helm install` would apply, or write them to files."""
     if default not in _DEFAULTS:
-        raise AdmissionOutputError(f'--default is "{default}"; allowed: {", ".join(_DEFAULTS)}; fix: spell it so')
+        raise AdmissionOptionError(f'--default is "{default}"; allowed: {", ".join(_DEFAULTS)}; fix: spell it so')
     if docs:
         files = {"checks.md": reference.reference()}
     elif as_helm:
@@ -101,17 +102,4 @@ def render_command(  # noqa: PLR0917 -- typer passes options by name
     if output_dir is None:
         print("".join(files.values()), end="")
         return
-    _write(files, output_dir)
-
-
-def _write(files: dict[str, str], directory: Path) -> None:
-    for name, text in files.items():
-        path = directory / name
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise AdmissionOutputError(
-                f"cannot write {path}: {error.strerror}; --output-dir must name a directory you may write to"
-            ) from error
-        print(path)
+    write_files(files, output_dir)

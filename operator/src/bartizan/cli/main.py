@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Final, TypeAlias, cast
+from typing import Annotated, Any, Final, TypeAlias, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -94,6 +94,12 @@ app = typer.Typer(
 )
 
 
+def _version(asked: bool) -> None:  # noqa: FBT001 -- typer hands the flag over by position
+    if asked:
+        print(import_module("bartizan.cli.version").text())
+        raise typer.Exit
+
+
 @app.callback(
     epilog=epilog(
         examples=("bartizan crd | kubectl apply --server-side -f -", "bartizan run controller"),
@@ -104,7 +110,12 @@ app = typer.Typer(
         },
     )
 )
-def bartizan() -> None:
+def bartizan(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Print the version and exit.")
+    ] = False,
+) -> None:
     """Hold the security posture that a ServiceSecurityPolicy declares for a microservice."""
 
 

@@ -198,6 +198,7 @@ def command(
     chosen = _network(network)
 
     async def act() -> None:
+        """Connect, open everything or tell what would be opened, and disconnect whatever happened."""
         api = await Client.connect(kubeconfig or of_the_shell())
         try:
             uninstall = Uninstall(api, release_namespace=namespace)

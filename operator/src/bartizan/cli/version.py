@@ -11,4 +11,9 @@ EPILOG: Final = epilog(examples=("bartizan version",), exit_codes={0: "printed"}
 
 def command() -> None:
     """Print the version of bartizan and of its API."""
-    print(f"bartizan {__version__} ({API_VERSION})")
+    print(text())
+
+
+def text() -> str:
+    """Return what `bartizan version` and `bartizan --version` print."""
+    return f"bartizan {__version__} ({API_VERSION})"

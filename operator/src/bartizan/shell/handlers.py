@@ -117,6 +117,7 @@ class KopfSource:
             tell(self._intake.gone if kind == "DELETED" else self._intake.seen, item)
 
         def live() -> None:
+            """Run kopf until it stops, in a thread and a loop of its own, and tell the caller's loop why it ended."""
             failure: BaseException | None = None
             try:
                 registry = operator_registry(deliver, [kind for kind, _ in self._kinds])
