@@ -24,6 +24,7 @@ PLURALS = {
     "PolicyIndex": ("apis/bartizan.dev/v1alpha1", "policyindices"),
     "ServiceSecurityPolicy": ("apis/bartizan.dev/v1alpha1", "servicesecuritypolicies"),
     "RoleBinding": ("apis/rbac.authorization.k8s.io/v1", "rolebindings"),
+    "Service": ("api/v1", "services"),
     "ServiceAccount": ("api/v1", "serviceaccounts"),
     "Event": ("api/v1", "events"),
 }

@@ -112,6 +112,7 @@ def test_only_what_must_refuse_fails_closed():
         "bartizan-guard-grants": "Fail",
         "bartizan-guard-decisions": "Fail",
         "bartizan-guard-widening": "Fail",
+        "bartizan-guard-exposure": "Fail",
     }
 
 

@@ -36,6 +36,7 @@ TRUST_DOMAIN: Final = Kind(API_VERSION, "TrustDomain", "trustdomains", namespace
 POLICY_INDEX: Final = Kind(API_VERSION, "PolicyIndex", "policyindices")
 NETWORK_POLICY: Final = Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies")
 SERVICE_CIDR: Final = Kind("networking.k8s.io/v1", "ServiceCIDR", "servicecidrs", namespaced=False)
+INGRESS: Final = Kind("networking.k8s.io/v1", "Ingress", "ingresses")
 NAMESPACE: Final = Kind("v1", "Namespace", "namespaces", namespaced=False)
 NODE: Final = Kind("v1", "Node", "nodes", namespaced=False)
 POD: Final = Kind("v1", "Pod", "pods")
@@ -74,6 +75,7 @@ ALL: Final = (
     POLICY_INDEX,
     NETWORK_POLICY,
     SERVICE_CIDR,
+    INGRESS,
     NAMESPACE,
     NODE,
     POD,

@@ -94,6 +94,7 @@ RESOURCES: Final = (
                 path=".status.summary.pending",
                 description="Edges that wait for the other side's consent.",
             ),
+            Column(name="Gaps", type="integer", path=".status.summary.gaps", description="Holes found."),
             # Not of type date: kubectl prints how long ago a date was, and `<invalid>` for one to come.
             Column(
                 name="Cert-Expires",

@@ -24,7 +24,7 @@ from bartizan.controller.meter import Meter, NoMeter
 from bartizan.controller.names import NameResolver, NameWatch
 from bartizan.controller.queue import WorkQueue
 from bartizan.controller.reconcile import Reconciler, RefusedError
-from bartizan.controller.sources import OURS, CertificateSecrets, EventSource, ReflectorSource
+from bartizan.controller.sources import AROUND, OURS, CertificateSecrets, EventSource, ReflectorSource
 from bartizan.controller.world import World
 from bartizan.controller.writer import Recorder, Writer
 from bartizan.core.capabilities import Capabilities
@@ -44,6 +44,8 @@ _FIRST_NAMES: Final = timedelta(seconds=20)
 """How long a start waits for DNS; what is not answered by then is open to nothing until it is."""
 _IN_VAIN: Final = timedelta(seconds=1)
 """Where the back-off begins after a refusal that the next try meets as well unless somebody changes something."""
+_SETTLED: Final = timedelta(seconds=1)
+"""How long changes around a policy are gathered before its gaps are looked at."""
 _WORKERS: Final = 4
 """Keys in flight at once: enough to hide the API server's answer times, few enough to leave it alone."""
 
@@ -106,11 +108,15 @@ class Controller:
         self._died: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def _own_sources(self, api: KubeApi, intake: Intake) -> tuple[ReflectorSource, ...]:
-        """Return the sources of what kopf is not asked for: access, and the authorities' Secrets."""
+        """Return the sources of what kopf is not asked for: access, the authorities' Secrets, and what is around."""
         places = ((ROLE_BINDING, ""), (ROLE, ""), (SECRET, self._place.release.namespace))
-        return tuple(
-            ReflectorSource(api, self.world, intake, kinds=((kind, OURS),), namespace=namespace, clock=self._clock)
-            for kind, namespace in places
+        around = Intake(self.world, self._enqueue_settled)
+        return (
+            *(
+                ReflectorSource(api, self.world, intake, kinds=((kind, OURS),), namespace=namespace, clock=self._clock)
+                for kind, namespace in places
+            ),
+            ReflectorSource(api, self.world, around, kinds=AROUND, clock=self._clock),
         )
 
     def _discovery(self, api: KubeApi) -> Discovery:
@@ -255,6 +261,11 @@ class Controller:
         if self._work is not None:
             self.queue.add(key)
             self._meter.queued(len(self.queue))
+
+    def _enqueue_settled(self, key: Key) -> None:
+        """Queue what pods or Ingresses changed for, once for all that changes within the pause: rollouts come in bursts."""
+        if self._work is not None:
+            self.queue.add_after(key, _SETTLED)
 
     def _secrets_synced(self, namespace: str) -> None:
         for key in self.world.snapshot().policies:

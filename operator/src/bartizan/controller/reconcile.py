@@ -26,6 +26,7 @@ from bartizan.controller.meter import Meter
 from bartizan.controller.world import World
 from bartizan.controller.writer import Writer
 from bartizan.core.access import AccessObserved
+from bartizan.core.gaps.surroundings import Surroundings
 from bartizan.core.model import InvalidPolicy, ObjectRef, PolicyView, Snapshot
 from bartizan.core.namespace import ACCESS_NAME, NamespaceObserved, ServiceAccountRef, plan_namespace
 from bartizan.core.network.api_server import granted
@@ -128,10 +129,11 @@ class Reconciler:
         observed = PolicyObserved(
             item=item,
             network_policy=network_policy,
-            isolation=self._world.item(NETWORK_POLICY, key.namespace, BASELINE_NETWORK_POLICY),
+            isolation=self._isolation(key.namespace),
             index=self._world.item(POLICY_INDEX, key.namespace, INDEX_NAME),
             access=await self._access(policy, look=governed),
             strays=self._strays(policy) if isinstance(policy, PolicyView) else (),
+            surroundings=self._surroundings(policy),
         )
         plan = plan_policy(policy, snapshot=self._world.snapshot(), observed=observed, certificate=certificate, now=now)
         self._measure(key, plan.status.item["status"] if plan.status else item.get("status") or {}, certificate)
@@ -152,13 +154,19 @@ class Reconciler:
             return Plan()
         observed = NamespaceObserved(
             index=self._world.item(POLICY_INDEX, key.name, INDEX_NAME),
-            isolation=self._world.item(NETWORK_POLICY, key.name, BASELINE_NETWORK_POLICY),
+            isolation=self._isolation(key.name),
             access=self._world.item(ROLE_BINDING, key.name, ACCESS_NAME),
             network_policies=frozenset(
-                item["metadata"]["name"] for item in self._world.store.list(NETWORK_POLICY, namespace=key.name)
+                item["metadata"]["name"]
+                for item in self._world.store.list(NETWORK_POLICY, namespace=key.name)
+                if is_ours(item)
             ),
         )
         return plan_namespace(namespace, snapshot=snapshot, observed=observed, controller=self._controller)
+
+    def _isolation(self, namespace: str) -> KubeObject | None:
+        item = self._world.item(NETWORK_POLICY, namespace, BASELINE_NETWORK_POLICY)
+        return item if item is not None and is_ours(item) else None
 
     async def _plan_trust_domain(self, key: Key, now: datetime) -> Plan:
         domain = self._world.trust_domain(key.name)
@@ -172,7 +180,7 @@ class Reconciler:
     async def _found(self, kind: Kind, namespace: str, name: str, *, look: bool = True) -> KubeObject | None:
         """Return the object of that name, asking the API server where the picture has none.
 
-        The picture holds what bears our label; somebody else's object under our name is only found by asking.
+        Of most kinds the picture holds what bears our label; somebody else's object under our name is only found by asking.
         """
         known = self._world.item(kind, namespace, name)
         if known or not look:
@@ -192,6 +200,11 @@ class Reconciler:
             role=await self._found(ROLE, policy.namespace, name, look=look),
             binding=await self._found(ROLE_BINDING, policy.namespace, name, look=look),
         )
+
+    def _surroundings(self, policy: PolicyView | InvalidPolicy) -> Surroundings:
+        if isinstance(policy, InvalidPolicy):
+            return Surroundings()
+        return self._world.surroundings.of(policy, self._world.snapshot())
 
     def _strays(self, policy: PolicyView) -> tuple[KubeObject, ...]:
         """Return certificate Secrets of the policy under former names, once the one of the present name exists."""

@@ -14,9 +14,11 @@ import structlog
 from bartizan.api.kinds import (
     DAEMON_SET,
     ENDPOINT_SLICE,
+    INGRESS,
     NAMESPACE,
     NETWORK_POLICY,
     NODE,
+    POD,
     POLICY,
     POLICY_INDEX,
     ROLE_BINDING,
@@ -53,10 +55,12 @@ WATCHED: Final[tuple[tuple[Kind, str], ...]] = (
     (ENDPOINT_SLICE, SERVERS),
     (DAEMON_SET, NODE_LOCAL),
     (POLICY_INDEX, OURS),
-    (NETWORK_POLICY, OURS),
+    (NETWORK_POLICY, ""),
     (POLICY, ""),
 )
 """What is watched in the whole cluster, and by which label selector; policies last, so that a first look knows the rest."""
+AROUND: Final[tuple[tuple[Kind, str], ...]] = ((POD, ""), (INGRESS, ""))
+"""What gaps are found in besides. Too many to be listed every minute: only reflectors of our own follow them."""
 RESYNC: Final = timedelta(seconds=60)
 """How often everything watched is listed: the longest a deletion that a source missed goes unnoticed."""
 _PROBE_FIRST: Final = timedelta(milliseconds=250)

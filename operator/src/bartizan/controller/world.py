@@ -4,15 +4,16 @@ Views are kept apart from objects because parsing a policy costs a hundred times
 dependencies live here and nowhere else: forgetting one means a decision that is right when made and stays when it is wrong.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable
 
 from bartizan.api.kinds import (
     DAEMON_SET,
     ENDPOINT_SLICE,
+    INGRESS,
     NAMESPACE,
     NETWORK_POLICY,
     NODE,
+    POD,
     POLICY,
     POLICY_INDEX,
     SECRET,
@@ -28,12 +29,15 @@ from bartizan.api.names import (
     SYSTEM_NAMESPACES,
     KubeObject,
 )
+from bartizan.controller.callers import Callers
 from bartizan.controller.floors import Floors
 from bartizan.controller.keys import SERVING_KEY, Key, namespace_key, policy_key, trust_domain_key
 from bartizan.controller.owners import owner_of
 from bartizan.controller.ranges import stored_ranges
+from bartizan.controller.surroundings import SurroundingsPicture
 from bartizan.core.capabilities import Capabilities
 from bartizan.core.endpoints import API_SERVICE
+from bartizan.core.gaps.surroundings import foreign
 from bartizan.core.model import (
     ClusterRanges,
     InvalidPolicy,
@@ -46,7 +50,6 @@ from bartizan.core.model import (
     Snapshot,
     TrustDomainView,
 )
-from bartizan.core.network.compile import neighbours
 from bartizan.core.network.fqdn import called_names, wanted_names
 from bartizan.core.views import (
     Unreadable,
@@ -66,10 +69,11 @@ class World:
     def __init__(self, *, release_namespace: str) -> None:
         """Start empty; `release_namespace` is bartizan's own and holds the authorities' Secrets."""
         self.store = Store()
+        self.surroundings = SurroundingsPicture(self.store)
         self.release_namespace = release_namespace
         self._system = frozenset({*SYSTEM_NAMESPACES, release_namespace})
         self._policies: dict[PolicyKey, PolicyView | InvalidPolicy] = {}
-        self._callers: defaultdict[PolicyKey, set[PolicyKey]] = defaultdict(set)
+        self._callers = Callers(self._policies)
         self._namespaces: dict[str, NamespaceView] = {}
         self._services: dict[tuple[str, str], ServiceView] = {}
         self._trust_domains: dict[str, TrustDomainView | Unreadable] = {}
@@ -98,7 +102,7 @@ class World:
                 },
                 names=dict(self._names),
                 capabilities=self._capabilities,
-                callers={key: frozenset(who) for key, who in self._callers.items()},
+                callers=self._callers.by_policy(),
             )
         return self._snapshot
 
@@ -170,6 +174,8 @@ class World:
                 return self._node_changed(ref.name, item)
             case SERVICE_CIDR.kind | ENDPOINT_SLICE.kind | DAEMON_SET.kind:
                 return self._ranges_may_differ()
+            case POD.kind | INGRESS.kind:
+                return frozenset(map(policy_key, self.surroundings.changed(ref, item, self.snapshot())))
             case _:
                 return self._child_changed(ref, item)
 
@@ -177,19 +183,13 @@ class World:
         before = self._policies.get(key)
         if item and before and (before.uid, before.generation) == _version(item):
             return frozenset({policy_key(key)})
-        called_before = _called(before)
         after = read_policy(item) if item else None
-        called = _called(after)
-        for other in called_before - called:
-            self._callers[other].discard(key)
-        for other in called - called_before:
-            self._callers[other].add(key)
+        around = self._callers.changed(key, before, after)
         if after:
             self._policies[key] = after
         else:
             self._policies.pop(key, None)
         self._snapshot = None
-        around = called_before | called | self._callers.get(key, set()) | {key}
         return frozenset({namespace_key(key[0]), *(policy_key(other) for other in around)})
 
     def _namespace_changed(self, name: str, item: KubeObject | None) -> frozenset[Key]:
@@ -202,10 +202,7 @@ class World:
             self._namespaces.pop(name, None)
         self._snapshot = None
         mine = {key for key in self._policies if key[0] == name}
-        around = mine | {
-            other for key in mine for other in self._callers.get(key, set()) | _called(self._policies[key])
-        }
-        return frozenset({namespace_key(name), *(policy_key(key) for key in around)})
+        return frozenset({namespace_key(name), *(policy_key(key) for key in mine | self._callers.around(mine))})
 
     def _service_changed(self, key: tuple[str, str], item: KubeObject | None) -> frozenset[Key]:
         before = self._services.get(key)
@@ -268,7 +265,9 @@ class World:
         if ref.kind == NETWORK_POLICY.kind and (ref.name == BASELINE_NETWORK_POLICY or before is None or item is None):
             # Isolation waits for the last NetworkPolicy to come, and NetworkPolicies wait for isolation to go.
             keys.add(namespace_key(ref.namespace))
-        if ref.kind == POLICY_INDEX.kind or ref.name == BASELINE_NETWORK_POLICY:
+        # One that is gone may have been anybody's: its name alone does not tell.
+        theirs = ref.kind == NETWORK_POLICY.kind and (item is None or foreign([item], self.snapshot().policies))
+        if ref.kind == POLICY_INDEX.kind or ref.name == BASELINE_NETWORK_POLICY or theirs:
             keys.update(policy_key(key) for key in self._policies if key[0] == ref.namespace)
         if ref.kind == SECRET.kind and ref.namespace == self.release_namespace:
             keys.add(SERVING_KEY)
@@ -285,10 +284,6 @@ class World:
 
     def _every_policy(self) -> frozenset[Key]:
         return frozenset(policy_key(key) for key in self._policies)
-
-
-def _called(view: PolicyView | InvalidPolicy | None) -> frozenset[PolicyKey]:
-    return neighbours(view) if isinstance(view, PolicyView) else frozenset()
 
 
 def _version(item: KubeObject) -> tuple[str, int]:

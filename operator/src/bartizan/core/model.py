@@ -71,11 +71,20 @@ class NamespaceView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceView:
-    """A Service's name and what it selects (nothing selected: an empty mapping)."""
+    """A Service's name, what it selects (nothing selected: an empty mapping), and how it is open to the outside."""
 
     namespace: str
     name: str
     selector: Mapping[str, str]
+    type: str = "ClusterIP"
+    ports: tuple[str, ...] = ()
+    """Its own ports, such as `443/TCP`, sorted."""
+    node_ports: tuple[str, ...] = ()
+    """The ports it has of every node, sorted."""
+    external_ips: tuple[str, ...] = ()
+    """Addresses outside the cluster that lead to it, sorted."""
+    keeps_client: bool = False
+    """`externalTrafficPolicy: Local`: pods see who calls. Otherwise a node does, and its address is what they see."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

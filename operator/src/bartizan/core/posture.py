@@ -22,6 +22,8 @@ from bartizan.api.v1alpha1 import (
 from bartizan.core.access import AccessObserved, plan_access, with_conflict
 from bartizan.core.capabilities import Capabilities
 from bartizan.core.conditions import Observation, changed, dumped, laid_over, lean, read_conditions
+from bartizan.core.gaps.find import find_gaps
+from bartizan.core.gaps.surroundings import Surroundings
 from bartizan.core.model import InvalidPolicy, ObjectRef, PolicyView, Snapshot
 from bartizan.core.network.compile import CompiledNetwork, compile_network
 from bartizan.core.network.requests import first_seen, open_requests
@@ -64,6 +66,8 @@ class PolicyObserved:
     """Its Role and RoleBinding for the API server."""
     strays: tuple[KubeObject, ...] = ()
     """Objects of ours that belong to this policy under names it no longer uses."""
+    surroundings: Surroundings = field(default_factory=Surroundings)
+    """What others made around it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +141,7 @@ def _governed(
     )
     status = _status(mode, compiled, certificate, snapshot.capabilities, emits_network=enforced and not conflict)
     status = _with_neighbours(status, policy, snapshot, observed)
+    status = _with_gaps(status, policy, compiled, snapshot, observed)
     spoken = (ready(others, compiled.edges), *others)
     plan = _spoken(policy, observed, status, spoken, now=now) if certificate.settled else Plan()
     waits = (
@@ -177,18 +182,23 @@ def _status(
 def _with_neighbours(
     status: PolicyStatus, policy: PolicyView, snapshot: Snapshot, observed: PolicyObserved
 ) -> PolicyStatus:
-    """Return the status with what other policies ask of this one, and share with it."""
+    """Return the status with what other policies ask of this one."""
     before = (observed.item.get("status") or {}).get("requests") or ()
     requests = open_requests(policy, snapshot, first_seen(before))
-    gaps = shared_identity(policy, siblings(policy, snapshot))
-    counts = {"requests": len(requests), "gaps": len(gaps)}
-    return status.model_copy(
-        update={
-            "summary": status.summary.model_copy(update=counts),
-            "requests": requests[:MAX_LISTED],
-            "gaps": gaps[:MAX_LISTED],
-        }
+    summary = status.summary.model_copy(update={"requests": len(requests)})
+    return status.model_copy(update={"summary": summary, "requests": requests[:MAX_LISTED]})
+
+
+def _with_gaps(
+    status: PolicyStatus, policy: PolicyView, compiled: CompiledNetwork, snapshot: Snapshot, observed: PolicyObserved
+) -> PolicyStatus:
+    """Return the status with the holes that others make: by sharing with the policy, or by opening ways around it."""
+    gaps = (
+        *shared_identity(policy, siblings(policy, snapshot)),
+        *find_gaps(policy, compiled.network_policy, snapshot, observed.surroundings),
     )
+    summary = status.summary.model_copy(update={"gaps": len(gaps)})
+    return status.model_copy(update={"summary": summary, "gaps": gaps[:MAX_LISTED]})
 
 
 def emitted_object(item: KubeObject) -> EmittedObject:

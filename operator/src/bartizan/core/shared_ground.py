@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from bartizan.api.v1alpha1 import GapStatus
+from bartizan.core.gaps.words import a_gap
 from bartizan.core.model import PolicyView, Snapshot
 from bartizan.core.overlap import Conflict, conflicts
 from bartizan.core.reasons import GapType
@@ -34,11 +35,5 @@ def shared_identity(policy: PolicyView, others: Iterable[PolicyView]) -> tuple[G
     if not sharing:
         return ()
     named = ", ".join(sharing[:_NAMED]) + (f" and {len(sharing) - _NAMED} more" if len(sharing) > _NAMED else "")
-    return (
-        GapStatus(
-            type=GapType.SHARED_IDENTITY.value,
-            object=f"ServiceAccount {policy.namespace}/{policy.account}",
-            message=f"policy {named} names it too: their pods bear the same SPIFFE ID and cannot be told apart by it",
-            fix="give each policy a ServiceAccount of its own (spec.workload.serviceAccountName) and run its pods as that",
-        ),
-    )
+    message = f"policy {named} names it too: their pods bear the same SPIFFE ID and cannot be told apart by it"
+    return (a_gap(GapType.SHARED_IDENTITY, f"ServiceAccount {policy.namespace}/{policy.account}", message),)

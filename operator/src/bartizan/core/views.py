@@ -70,10 +70,19 @@ def read_namespace(item: KubeObject, *, system: frozenset[str]) -> NamespaceView
 
 
 def read_service(item: KubeObject) -> ServiceView:
-    """Return the Service's name and selector."""
-    meta = item["metadata"]
-    selector = (item.get("spec") or {}).get("selector") or {}
-    return ServiceView(namespace=meta.get("namespace", ""), name=meta["name"], selector=selector)
+    """Return the Service's name, selector and ways from outside."""
+    meta, spec = item["metadata"], item.get("spec") or {}
+    ports = [(port, port.get("protocol") or "TCP") for port in spec.get("ports") or ()]
+    return ServiceView(
+        namespace=meta.get("namespace", ""),
+        name=meta["name"],
+        selector=spec.get("selector") or {},
+        type=spec.get("type") or "ClusterIP",
+        ports=tuple(sorted(f"{port['port']}/{protocol}" for port, protocol in ports)),
+        node_ports=tuple(sorted(f"{port['nodePort']}/{protocol}" for port, protocol in ports if port.get("nodePort"))),
+        external_ips=tuple(sorted(spec.get("externalIPs") or ())),
+        keeps_client=spec.get("externalTrafficPolicy") == "Local",
+    )
 
 
 def read_trust_domain(item: KubeObject) -> TrustDomainView | Unreadable:

@@ -1,10 +1,10 @@
 """The real API server behind `KubeApi`: raw JSON over HTTPS, every write a server-side apply."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeAlias
 
 import orjson
 
@@ -23,13 +23,21 @@ _PAGE: Final = 500
 _APPLY: Final = "application/apply-patch+yaml"
 """The one content type every version knows for server-side apply; JSON is YAML."""
 
+Keep: TypeAlias = Callable[[KubeObject], KubeObject]
+"""Returns what is kept of an object: its kind, names, uid and resourceVersion at least."""
+
+
+def _everything(item: KubeObject) -> KubeObject:
+    return item
+
 
 class Client:
     """`bartizan.kube.api.KubeApi` over HTTPS; `await Client.connect(...)` makes one, `close` has to end it."""
 
-    def __init__(self, transport: Transport, *, page: int = _PAGE) -> None:
+    def __init__(self, transport: Transport, *, page: int = _PAGE, keep: Keep = _everything) -> None:
         self._transport = transport
         self._page = page
+        self._keep = keep
 
     @classmethod
     async def connect(
@@ -40,14 +48,16 @@ class Client:
         rate: float = DEFAULT_RATE,
         burst: int = DEFAULT_BURST,
         page: int = _PAGE,
+        keep: Keep = _everything,
     ) -> Self:
         """Return a client of `kubeconfig`'s current context, or of the pod's own cluster if None.
 
-        `rate` is requests a second, `burst` requests at once. Nothing is sent yet. Raises ClientConfigError.
+        `rate` is requests a second, `burst` requests at once. `keep` cuts objects of collections down, page by page, so
+        that a large one is never held whole. Nothing is sent yet. Raises ClientConfigError.
         """
         clock = clock or SystemClock()
         credentials = await Credentials.load(kubeconfig, clock)
-        return cls(Transport.over(credentials, clock, rate=rate, burst=burst), page=page)
+        return cls(Transport.over(credentials, clock, rate=rate, burst=burst), page=page, keep=keep)
 
     async def get(self, ref: ObjectRef) -> KubeObject:
         """Return the object; raises NotFoundError."""
@@ -72,7 +82,8 @@ class Client:
         while True:
             more = {**query, "continue": token} if token else query
             page = await self._transport.request(call, "GET", kind.path(call.namespace), query=more)
-            items += [{"apiVersion": kind.api_version, "kind": kind.kind, **item} for item in page["items"] or ()]
+            typed = {"apiVersion": kind.api_version, "kind": kind.kind}
+            items += [self._keep({**typed, **item}) for item in page["items"] or ()]
             token = page["metadata"].get("continue", "")
             if not token:
                 return Listing(items, page["metadata"]["resourceVersion"])
@@ -124,7 +135,8 @@ class Client:
             query["labelSelector"] = label_selector
         async with aclosing(self._transport.lines(call, kind.path(namespace), query, timeout)) as lines:
             async for line in lines:
-                yield _event(call, line)
+                event = _event(call, line)
+                yield event if event.type == "BOOKMARK" else WatchEvent(event.type, self._keep(event.item))
 
     async def served(self, api_version: str) -> frozenset[str]:
         """Ask the server's discovery."""

@@ -15,6 +15,7 @@ from bartizan.controller.controller import Controller, Place
 from bartizan.controller.intake import Intake
 from bartizan.controller.sources import EventSource, Resync
 from bartizan.controller.world import World
+from bartizan.core.gaps.pods import slim
 from bartizan.errors import BartizanError
 from bartizan.kube.client import Client
 from bartizan.kube.clock import SystemClock
@@ -62,7 +63,7 @@ async def _run(settings: ControllerSettings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    api = await Client.connect(settings.kubeconfig)
+    api = await Client.connect(settings.kubeconfig, keep=slim)
     meter, clock = PrometheusMeter(), SystemClock()
 
     def sources(_: World, intake: Intake) -> Sequence[EventSource]:

@@ -80,6 +80,10 @@ class BaselineNetwork(ApiModel):
     otherwise. Only the platform may run pods there."""
     cluster_cidrs: tuple[Cidr, ...] = Field(default=(), alias="clusterCIDRs", max_length=64)
     """Pod, Service and node ranges beyond those read from Nodes and ServiceCIDRs; never part of `internet`."""
+    exposure: Literal["Any", "GatewayOnly"] = "Any"
+    """GatewayOnly: in enforced namespaces Services of type NodePort and LoadBalancer, and externalIPs, are refused."""
+    exposure_namespaces: tuple[DnsLabel, ...] = Field(default=(), max_length=64)
+    """Enforced namespaces that may expose Services all the same: where gateways run."""
     dns: DnsService = DnsService()
     """The cluster's DNS."""
 

@@ -17,7 +17,7 @@ from bartizan.api.kinds import (
     Kind,
 )
 from bartizan.api.names import ENFORCEMENT_LABEL, INDEX_NAME, KubeObject
-from bartizan.core.checks import cel, guards
+from bartizan.core.checks import cel, exposure_guard, guards
 from bartizan.core.checks.check import Scope
 from bartizan.core.checks.message import REFUSED, WOULD_BE_REFUSED
 from bartizan.core.checks.settings import GOVERNED, LABELS, AdmissionSettings
@@ -62,6 +62,7 @@ def admission_objects(settings: AdmissionSettings) -> list[KubeObject]:
         *report(settings),
         *(inject(settings) if settings.injection else []),
         *guards.guards(settings),
+        *exposure_guard.exposure_guard(settings),
     ]
 
 

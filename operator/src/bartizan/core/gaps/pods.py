@@ -1,0 +1,146 @@
+"""Pods as far as gaps are about them: who they are, what opens on their node, and which mesh carries their traffic.
+
+A cluster has many pods and few kinds of pods. A pod is slimmed before it is kept (images, arguments and environment go: they
+are most of it, and the environment may hold secrets), and pods that are alike in all that matters are one shape.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from bartizan.api.kinds import POD
+from bartizan.api.names import KubeObject
+
+_AMBIENT_ANNOTATION: Final = "ambient.istio.io/redirection"
+"""Set to `enabled` by istio-cni on a pod whose traffic ztunnel carries."""
+_AMBIENT_LABEL: Final = "istio.io/dataplane-mode"
+_SIDECAR_ANNOTATION: Final = "sidecar.istio.io/status"
+_LINKERD_ANNOTATION: Final = "linkerd.io/proxy-version"
+_TELLING: Final = frozenset({_AMBIENT_ANNOTATION, _SIDECAR_ANNOTATION, _LINKERD_ANNOTATION})
+_PROXIES: Final = frozenset({"istio-proxy", "linkerd-proxy"})
+_PORT_FIELDS: Final = ("name", "containerPort", "protocol", "hostPort")
+_FINISHED: Final = frozenset({"Succeeded", "Failed"})
+
+
+class Mesh(StrEnum):
+    """Whose proxies carry a pod's traffic."""
+
+    NONE = ""
+    AMBIENT = "Istio ambient"
+    SIDECAR = "Istio sidecars"
+    LINKERD = "Linkerd"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodShape:
+    """Pods that are alike."""
+
+    namespace: str
+    origin: str
+    """What a person would change, as `Kind namespace/name`: what controls the pods, or the pod itself."""
+    labels: tuple[tuple[str, str], ...] = ()
+    """Sorted."""
+    named_ports: tuple[tuple[str, int, str], ...] = ()
+    """Name, number and protocol of named container ports, sorted."""
+    host_ports: tuple[str, ...] = ()
+    """Ports of the node that lead to the pod, such as `8443/TCP`, sorted."""
+    host_network: bool = False
+    mesh: Mesh = Mesh.NONE
+
+
+def slim_pod(pod: KubeObject) -> KubeObject:
+    """Return the pod with no more than what `read_pod` and the ports' names need; still a pod."""
+    meta, spec = pod["metadata"], pod.get("spec") or {}
+    kept = {key: meta[key] for key in ("name", "namespace", "uid", "resourceVersion", "labels") if key in meta}
+    told = {key: value for key, value in (meta.get("annotations") or {}).items() if key in _TELLING}
+    owners = [owner for owner in meta.get("ownerReferences") or () if owner.get("controller")]
+    return {
+        "apiVersion": pod["apiVersion"],
+        "kind": pod["kind"],
+        "metadata": {
+            **kept,
+            **({"annotations": told} if told else {}),
+            **({"ownerReferences": owners} if owners else {}),
+        },
+        "spec": {
+            **({"hostNetwork": True} if spec.get("hostNetwork") else {}),
+            **{field: found for field in ("initContainers", "containers") if (found := _slim(spec.get(field) or ()))},
+        },
+        "status": {"phase": (pod.get("status") or {}).get("phase", "")},
+    }
+
+
+def slim(item: KubeObject) -> KubeObject:
+    """Return an object as the controller keeps it: pods slimmed, everything else as it is."""
+    return slim_pod(item) if item["kind"] == POD.kind and item["apiVersion"] == POD.api_version else item
+
+
+def read_pod(pod: KubeObject) -> PodShape | None:
+    """Return the shape of a pod, slimmed or not; None for one that has finished."""
+    meta, spec = pod["metadata"], pod.get("spec") or {}
+    if (pod.get("status") or {}).get("phase") in _FINISHED:
+        return None
+    ports = list(_ports(pod))
+    host_network = bool(spec.get("hostNetwork"))
+    return PodShape(
+        namespace=meta.get("namespace", ""),
+        origin=_origin(meta),
+        labels=tuple(sorted((meta.get("labels") or {}).items())),
+        named_ports=tuple(sorted((p["name"], p["containerPort"], _protocol(p)) for p in ports if p.get("name"))),
+        # On the node's own network every port is one of the node, and the API server fills the field in.
+        host_ports=tuple(
+            sorted({f"{p['hostPort']}/{_protocol(p)}" for p in ports if p.get("hostPort") and not host_network})
+        ),
+        host_network=host_network,
+        mesh=_mesh(pod),
+    )
+
+
+def _slim(containers: Iterable[KubeObject]) -> list[KubeObject]:
+    return [
+        {
+            "name": container["name"],
+            "ports": [{key: port[key] for key in _PORT_FIELDS if key in port} for port in container.get("ports") or ()],
+        }
+        for container in containers
+        if container.get("ports") or container["name"] in _PROXIES
+    ]
+
+
+def _containers(pod: KubeObject) -> Iterator[KubeObject]:
+    spec = pod.get("spec") or {}
+    for field in ("initContainers", "containers"):
+        yield from spec.get(field) or ()
+
+
+def _ports(pod: KubeObject) -> Iterator[KubeObject]:
+    for container in _containers(pod):
+        yield from container.get("ports") or ()
+
+
+def _protocol(port: KubeObject) -> str:
+    protocol: str = port.get("protocol") or "TCP"
+    return protocol
+
+
+def _origin(meta: KubeObject) -> str:
+    owner = next((one for one in meta.get("ownerReferences") or () if one.get("controller")), None)
+    kind, name = (owner["kind"], owner["name"]) if owner else (POD.kind, meta["name"])
+    revision = (meta.get("labels") or {}).get("pod-template-hash")
+    if kind == "ReplicaSet" and revision:
+        kind, name = "Deployment", name.removesuffix(f"-{revision}")
+    return f"{kind} {meta.get('namespace', '')}/{name}"
+
+
+def _mesh(pod: KubeObject) -> Mesh:
+    meta = pod["metadata"]
+    told, labels = meta.get("annotations") or {}, meta.get("labels") or {}
+    names = {container["name"] for container in _containers(pod)}
+    if told.get(_AMBIENT_ANNOTATION) == "enabled" or labels.get(_AMBIENT_LABEL) == "ambient":
+        return Mesh.AMBIENT
+    if "istio-proxy" in names or _SIDECAR_ANNOTATION in told:
+        return Mesh.SIDECAR
+    if "linkerd-proxy" in names or _LINKERD_ANNOTATION in told:
+        return Mesh.LINKERD
+    return Mesh.NONE
