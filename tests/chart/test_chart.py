@@ -284,8 +284,8 @@ def test_the_defaults_are_what_the_values_say(cases) -> None:
             "network": {
                 "internet": "Forbid",
                 "clusterCIDRs": ["10.0.0.0/8"],
-                "exposure": "Any",
-                "exposureNamespaces": [],
+                "exposure": "GatewayOnly",
+                "exposureNamespaces": ["gateways"],
                 "dns": {
                     "namespace": "dns",
                     "selector": {"matchLabels": {"app": "coredns"}},

@@ -264,6 +264,34 @@ async def test_watch_can_be_left_early(server, client):
         assert (await anext(events)).type == "ADDED"
 
 
+async def test_what_is_not_kept_is_cut_away_page_by_page(server, tmp_path):
+    """`keep` sees every object of lists and watches with its kind, and nothing of a bookmark or of a single answer."""
+
+    def keep(item):
+        return {**{key: item[key] for key in ("apiVersion", "kind", "metadata")}, "cut": True}
+
+    pod = {"apiVersion": "v1", "kind": "Pod"}
+    whole = {**pod, "metadata": {"name": "a"}, "data": {"k": "x"}}
+    server.answers += [
+        page(["a"], token="more"),
+        page(["b"]),
+        stream(line("ADDED", "a", **pod, data={}), line("DELETED", "a", **pod), line("BOOKMARK", "", **pod)),
+        web.json_response(whole),
+    ]
+    cutting = await Client.connect(server.kubeconfig(tmp_path), keep=keep)
+    try:
+        assert [(item["kind"], item["cut"]) for item in (await cutting.list(SECRET)).items] == [("Secret", True)] * 2
+        seen = [(event.type, event.item) for event in await watched(cutting)]
+        assert seen == [
+            ("ADDED", {**pod, "metadata": {"name": "a"}, "cut": True}),
+            ("DELETED", {**pod, "metadata": {"name": "a"}, "cut": True}),
+            ("BOOKMARK", {**pod, "metadata": {"name": ""}}),
+        ]
+        assert await cutting.get(ObjectRef.of(a_secret("a"))) == whole
+    finally:
+        await cutting.close()
+
+
 async def test_server_that_is_not_there(tmp_path):
     """No connection is UnavailableError and names the server."""
     nobody = Server()

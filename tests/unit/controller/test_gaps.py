@@ -23,13 +23,13 @@ def gaps(cluster):
     return [(gap["type"], gap["object"]) for gap in status.get("gaps", ())], status["summary"]["gaps"]
 
 
-def a_foreign_policy():
-    """Return a NetworkPolicy that opens orders."""
+def a_foreign_policy(name="theirs", rules=({},)):
+    """Return a NetworkPolicy that opens orders, or with other rules does something else."""
     return {
         "apiVersion": NETWORK_POLICY.api_version,
         "kind": NETWORK_POLICY.kind,
-        "metadata": {"name": "theirs", "namespace": "shop", "labels": {"bartizan.dev/policy": "web"}},
-        "spec": {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [{}]},
+        "metadata": {"name": name, "namespace": "shop", "labels": {"bartizan.dev/policy": "web"}},
+        "spec": {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": list(rules)},
     }
 
 
@@ -56,6 +56,7 @@ def on_the_node(name, namespace, app):
 
 CASES = {
     "a foreign NetworkPolicy": (a_foreign_policy(), ("ForeignAllow", "NetworkPolicy shop/theirs")),
+    "one that is called as the policy is": (a_foreign_policy("orders"), ("ForeignAllow", "NetworkPolicy shop/orders")),
     "a Service": (a_node_port(), ("BypassByNodePort", "Service shop/door")),
     "an Ingress": (an_ingress(), ("BypassByIngress", "Ingress shop/public")),
     "a pod of the service": (on_the_node("orders-0", "shop", "orders"), ("HostNetworkPeer", "Pod shop/orders-0")),
@@ -116,6 +117,20 @@ async def test_more_than_fifty_gaps_are_counted(rig):
     async with rig(a_namespace(), a_policy(network=EDGES), *pods) as cluster:
         found, count = gaps(cluster)
         assert (len(found), count) == (50, 61)
+
+
+async def test_one_in_the_place_of_another_policy_s_is_told_to_all(rig):
+    """Who holds the name that another policy's NetworkPolicy would bear, and opens it, is found within seconds as well."""
+    name = "ssp-web"
+    closed, web = a_foreign_policy(name, rules=()), a_policy("web")
+    async with rig(a_namespace(), a_policy(network=EDGES), closed, web) as cluster:
+        assert gaps(cluster) == ([UNVERIFIED], 1)
+        cluster.kube.put(a_foreign_policy(name))
+        await cluster.settle()
+        assert gaps(cluster) == ([("ForeignAllow", "NetworkPolicy shop/ssp-web"), UNVERIFIED], 2)
+        cluster.kube.put(closed)
+        await cluster.settle()
+        assert gaps(cluster) == ([UNVERIFIED], 1)
 
 
 async def test_somebody_else_s_isolation_is_left_alone_and_told(rig):

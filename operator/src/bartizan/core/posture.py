@@ -140,8 +140,7 @@ def _governed(
         consent(compiled.edges),
     )
     status = _status(mode, compiled, certificate, snapshot.capabilities, emits_network=enforced and not conflict)
-    status = _with_neighbours(status, policy, snapshot, observed)
-    status = _with_gaps(status, policy, compiled, snapshot, observed)
+    status = _with_neighbours(status, policy, compiled, snapshot, observed)
     spoken = (ready(others, compiled.edges), *others)
     plan = _spoken(policy, observed, status, spoken, now=now) if certificate.settled else Plan()
     waits = (
@@ -180,25 +179,23 @@ def _status(
 
 
 def _with_neighbours(
-    status: PolicyStatus, policy: PolicyView, snapshot: Snapshot, observed: PolicyObserved
-) -> PolicyStatus:
-    """Return the status with what other policies ask of this one."""
-    before = (observed.item.get("status") or {}).get("requests") or ()
-    requests = open_requests(policy, snapshot, first_seen(before))
-    summary = status.summary.model_copy(update={"requests": len(requests)})
-    return status.model_copy(update={"summary": summary, "requests": requests[:MAX_LISTED]})
-
-
-def _with_gaps(
     status: PolicyStatus, policy: PolicyView, compiled: CompiledNetwork, snapshot: Snapshot, observed: PolicyObserved
 ) -> PolicyStatus:
-    """Return the status with the holes that others make: by sharing with the policy, or by opening ways around it."""
+    """Return the status with what other policies ask of this one, and what opens ways around it."""
+    before = (observed.item.get("status") or {}).get("requests") or ()
+    requests = open_requests(policy, snapshot, first_seen(before))
     gaps = (
         *shared_identity(policy, siblings(policy, snapshot)),
         *find_gaps(policy, compiled.network_policy, snapshot, observed.surroundings),
     )
-    summary = status.summary.model_copy(update={"gaps": len(gaps)})
-    return status.model_copy(update={"summary": summary, "gaps": gaps[:MAX_LISTED]})
+    counts = {"requests": len(requests), "gaps": len(gaps)}
+    return status.model_copy(
+        update={
+            "summary": status.summary.model_copy(update=counts),
+            "requests": requests[:MAX_LISTED],
+            "gaps": gaps[:MAX_LISTED],
+        }
+    )
 
 
 def emitted_object(item: KubeObject) -> EmittedObject:
