@@ -12,7 +12,7 @@ from ipaddress import ip_network
 from typing import Any, Final, TypeAlias
 
 from bartizan.api.names import KubeObject
-from bartizan.core.gaps.witness import Limits, UndecidedError, labels_between, peer_limits
+from bartizan.core.gaps.witness import Limits, Tries, UndecidedError, labels_between, peer_limits
 from bartizan.core.network.connections import FIRST, LAST, PROTOCOLS
 from bartizan.core.network.peers import NAMESPACE_LABEL
 from bartizan.core.network.ports import PortRange
@@ -59,13 +59,13 @@ class Opening:
 def opening(item: KubeObject, declared: KubeObject, subjects: Sequence[Endpoint]) -> Opening:
     """Return what the NetworkPolicy `item` opens for `subjects`, pods of the policy that `declared` was made for."""
     found: dict[str, Widening] = {}
-    undecided = False
+    undecided, tries = False, Tries()
     for place, pair in enumerate(_pairs(item, subjects)):
         if place == MOST:
             undecided = True
             break
         try:
-            more = _Question(item, declared, pair).answer()
+            more = _Question(item, declared, pair, tries).answer()
         except (UndecidedError, ValueError):
             # ValueError: a block that the API server took and Python does not, such as 010.0.0.0/8.
             undecided = True
@@ -106,10 +106,10 @@ def _together(one: Widening, other: Widening) -> Widening:
 class _Question:
     """Does this pair of peer and port let something pass that is not declared?"""
 
-    def __init__(self, item: KubeObject, declared: KubeObject, pair: _Pair) -> None:
+    def __init__(self, item: KubeObject, declared: KubeObject, pair: _Pair, tries: Tries) -> None:
         subject, direction, peer, port = pair
         self._direction, self._subject, self._peer, self._port = direction, subject, peer, port
-        self._declared = declared
+        self._declared, self._tries = declared, tries
         self._namespace: str = item["metadata"]["namespace"]
         self._end: Any = "from" if direction == "Ingress" else "to"
         rule = {**({self._end: [peer]} if peer else {}), **({"ports": [port]} if port else {})}
@@ -198,7 +198,7 @@ class _Question:
             return None if ip is None else ExternalEndpoint(ip=ip)
         ip = _address([], blocks)
         avoided: list[Limits] = [peer_limits(peer, self._namespace) for peer in declared if "ipBlock" not in peer]
-        labels = labels_between(peer_limits(self._peer, self._namespace), avoided)
+        labels = labels_between(peer_limits(self._peer, self._namespace), avoided, self._tries)
         if ip is None or labels is None:
             return None
         return Endpoint(

@@ -2,7 +2,8 @@
 
 Every requirement of a label selector limits the values of one key, so that two requirements on a key can be cut with each other
 and a requirement can be turned round. Leaving a selector out means that one of its requirements fails; which one is tried in
-turn. In the worst case that takes exponential time, so there is a limit, and reaching it is an answer of its own.
+turn. In the worst case that takes exponential time, so there is a limit for all questions about one foreign policy together,
+and reaching it is an answer of its own: whoever writes one must not be able to keep the controller busy with it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,13 +17,27 @@ Key: TypeAlias = tuple[Literal["namespace", "pod"], str]
 """A label of the namespace or of the pod."""
 Labels: TypeAlias = Mapping[Key, str]
 
-TRIES: Final = 5000
-"""How many ways of failing are tried before the search is given up."""
+TRIES: Final = 20_000
+"""How many ways of failing are tried before the search is given up: some hundred milliseconds."""
 _FRESH: Final = "any"
 
 
 class UndecidedError(Exception):
     """The selectors are too entangled to tell within the limit."""
+
+
+class Tries:
+    """What is left of the limit; searches that share it share the limit."""
+
+    def __init__(self, left: int = TRIES) -> None:
+        """Begin with `left` tries."""
+        self._left = left
+
+    def spend(self) -> None:
+        """Take one away; raises UndecidedError if there is none."""
+        if not self._left:
+            raise UndecidedError
+        self._left -= 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +90,8 @@ def pod_limits(selector: KubeObject) -> Limits:
     return tuple(_limits("pod", selector))
 
 
-def labels_between(wanted: Limits, avoided: Sequence[Limits]) -> Labels | None:
-    """Return labels that meet `wanted` and none of `avoided`; None if there are none.
+def labels_between(wanted: Limits, avoided: Sequence[Limits], tries: Tries | None = None) -> Labels | None:
+    """Return labels that meet `wanted` and none of `avoided`; None if there are none. `tries` is the whole limit if left out.
 
     Raises:
         UndecidedError: not found, and not ruled out, within the limit.
@@ -86,7 +101,7 @@ def labels_between(wanted: Limits, avoided: Sequence[Limits]) -> Labels | None:
         start[key] = start.get(key, _ANYTHING).cut(choice)
     if any(choice.none_left for choice in start.values()):
         return None
-    search = _Search([limits for limits in avoided if _meets(start, limits)])
+    search = _Search([limits for limits in avoided if _meets(start, limits)], tries or Tries())
     found = search.run(start, 0)
     if found is None:
         return None
@@ -97,9 +112,9 @@ def labels_between(wanted: Limits, avoided: Sequence[Limits]) -> Labels | None:
 class _Search:
     """Tries, for each selector to be avoided, every way of failing it; those with the fewest ways first."""
 
-    def __init__(self, avoided: Sequence[Limits]) -> None:
+    def __init__(self, avoided: Sequence[Limits], tries: Tries) -> None:
         self._avoided = sorted(avoided, key=len)
-        self._left = TRIES
+        self._tries = tries
 
     def run(self, known: Mapping[Key, Choice], place: int) -> Mapping[Key, Choice] | None:
         """Return what is left of `known` when all selectors from `place` on are avoided."""
@@ -108,9 +123,7 @@ class _Search:
         if place == len(self._avoided):
             return known
         for key, choice in self._avoided[place]:
-            self._left -= 1
-            if self._left < 0:
-                raise UndecidedError
+            self._tries.spend()
             rest = known.get(key, _ANYTHING).cut(choice.turned())
             found = None if rest.none_left else self.run({**known, key: rest}, place + 1)
             if found is not None:
