@@ -110,6 +110,8 @@ def test_defaults_of_the_cluster_kinds_are_filled_in(api):
             "fqdnDenyList": [],
             "gatewayNamespaces": ["envoy-gateway-system"],
             "clusterCIDRs": [],
+            "exposure": "Any",
+            "exposureNamespaces": [],
             "dns": {
                 "namespace": "kube-system",
                 "selector": {"matchLabels": {"k8s-app": "kube-dns"}, "matchExpressions": []},
