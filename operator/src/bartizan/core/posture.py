@@ -26,6 +26,7 @@ from bartizan.core.gaps.find import find_gaps
 from bartizan.core.gaps.surroundings import Surroundings
 from bartizan.core.model import InvalidPolicy, ObjectRef, PolicyView, Snapshot
 from bartizan.core.network.compile import CompiledNetwork, compile_network
+from bartizan.core.network.proof import PROOF_AGE, Proof, Reports, prove
 from bartizan.core.network.requests import first_seen, open_requests
 from bartizan.core.observations import (
     consent,
@@ -68,6 +69,10 @@ class PolicyObserved:
     """Objects of ours that belong to this policy under names it no longer uses."""
     surroundings: Surroundings = field(default_factory=Surroundings)
     """What others made around it."""
+    reports: Reports = field(default_factory=dict)
+    """What the prober saw of this policy and its neighbours, as far as it speaks of the NetworkPolicies in force."""
+    proof_age: timedelta = PROOF_AGE
+    """How old a probe may be and still prove something."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,18 +127,18 @@ def _governed(
     compiled = compile_network(policy, snapshot)
     access = plan_access(policy, compiled.access, observed.access)
     compiled = replace(compiled, access=access.kept, edges=with_conflict(compiled.edges, access.conflict))
-    existing = observed.network_policy
+    existing, enforced = observed.network_policy, mode is Mode.ENFORCE
+    proof = prove(policy.key, compiled, observed.reports if enforced else {}, now=now, max_age=observed.proof_age)
+    compiled = replace(compiled, edges=proof.edges)
     conflict = existing is not None and not is_ours(existing, owner_uid=policy.uid)
-    enforced = mode is Mode.ENFORCE
     deletes = (*access.deletes, *(delete for stray in observed.strays for delete in removal(stray)))
     applies = (*certificate.applies, *access.applies)
     if enforced and not conflict:
         desired = spelled_out(compiled.network_policy)
         applies = (*upkeep(desired, existing, manager="bartizan/networkpolicy"), *applies)
-    if not enforced:
-        deletes = (*_opened(policy, observed), *deletes)
+    deletes = deletes if enforced else (*_opened(policy, observed), *deletes)
     others = (
-        network(mode, compiled.network_policy["metadata"]["name"], conflict=conflict),
+        network(mode, compiled.network_policy["metadata"]["name"], conflict=conflict, proof=proof),
         identity(overlaps(policy, siblings(policy, snapshot))),
         certificate.observation,
         secrets_injected(policy, mode, observed.index),
@@ -146,14 +151,15 @@ def _governed(
     waits = (
         certificate.look_after,
         LOOK_AGAIN if conflict or access.conflict else None,
-        _until_change(compiled, now),
+        _until_change(compiled, proof, now),
         _waits_for_isolation(observed, enforced=enforced),
     )
     return _joined(plan, applies=applies, deletes=deletes, look_after=soonest(waits))
 
 
-def _until_change(compiled: CompiledNetwork, now: datetime) -> timedelta | None:
-    return compiled.changes_at - now if compiled.changes_at else None
+def _until_change(compiled: CompiledNetwork, proof: Proof, now: datetime) -> timedelta | None:
+    """Return how long what is said of the edges holds by itself: until a rule ends, or a proof is too old."""
+    return soonest(moment - now for moment in (compiled.changes_at, proof.lapses) if moment)
 
 
 def _status(
@@ -213,7 +219,8 @@ def _summary(edges: tuple[EdgeStatus, ...]) -> PolicySummary:
     states = [edge.state for edge in edges]
     return PolicySummary(
         edges=len(states),
-        applied=states.count("Applied"),
+        applied=states.count("Applied") + states.count("Enforced"),
+        enforced=states.count("Enforced"),
         pending=states.count("PendingConsent"),
         degraded=states.count("Degraded") + states.count("Denied"),
         expired=states.count("Expired"),
@@ -244,7 +251,7 @@ def _spoken(
     before = read_conditions(observed.item)
     conditions = laid_over(before, observations, generation=policy.generation, now=now)
     said = dumped(status.model_copy(update={"observed_generation": policy.generation, "conditions": conditions}))
-    if said == lean(observed.item.get("status") or {}):
+    if said == lean(_own_part(observed.item.get("status"))):
         return Plan()
     told = [
         one for one in changed(before, conditions) if one.type in {ConditionType.READY, ConditionType.CERTIFICATE_READY}
@@ -272,12 +279,17 @@ def plan_failure(
     before = read_conditions(item)
     (ready_now,) = laid_over(before, (failed(message, reason=reason),), generation=policy.generation, now=now)
     others = [dumped(one) for one in before if one.type != ready_now.type]
-    observed = item.get("status") or {}
+    observed = _own_part(item.get("status"))
     said = lean({**observed, "observedGeneration": policy.generation, "conditions": [dumped(ready_now), *others]})
     if said == lean(observed):
         return Plan()
     told = changed(before, (ready_now,))
     return Plan(status=status_apply(item, said), events=_events(policy, item, told))
+
+
+def _own_part(status: KubeObject | None) -> KubeObject:
+    """Return what this writer says in a status: all but what the prober saw."""
+    return {name: value for name, value in (status or {}).items() if name != "probes"}
 
 
 def status_apply(item: KubeObject, status: KubeObject) -> Apply:

@@ -1,0 +1,208 @@
+"""Applied becomes Enforced when packets have shown it, and stops being so when they show otherwise or nobody looks any more."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from demo.install import CHART, NAMESPACE, RELEASE
+from waiting import eventually
+
+pytestmark = pytest.mark.node
+PROBER = f"system:serviceaccount:{NAMESPACE}:bartizan-prober"
+WIDE = {
+    "apiVersion": "networking.k8s.io/v1",
+    "kind": "NetworkPolicy",
+    "metadata": {"name": "somebody-elses", "namespace": "shop"},
+    "spec": {"podSelector": {"matchLabels": {"app": "orders"}}, "policyTypes": ["Ingress"], "ingress": [{}]},
+}
+
+
+def _set(shop, *values: str) -> None:
+    words = [word for value in values for word in ("--set", value)]
+    shop.cluster.helm(
+        "upgrade",
+        RELEASE,
+        str(CHART),
+        "--namespace",
+        NAMESPACE,
+        "--reuse-values",
+        *words,
+        "--wait",
+        "--timeout",
+        "240s",
+    )
+
+
+@pytest.fixture(scope="module")
+def prober(shop) -> Iterator[Any]:
+    """The demo with a prober that looks every minute and is believed for two."""
+    _set(shop, "prober.enabled=true", "prober.interval=1m", "prober.maxAge=2m")
+    yield shop
+    _set(shop, "prober.enabled=false")
+
+
+def _edges(shop, name: str, namespace: str) -> dict[str, str]:
+    status = (shop.get("ssp", name, namespace) or {}).get("status", {})
+    return {
+        f"from {edge['from']}" if "from" in edge else f"to {edge['to']}": edge["state"]
+        + (" proven" if "proven" in edge else "")
+        for edge in status.get("edges", [])
+    }
+
+
+PROVEN = {
+    ("web", "shop"): {"from internet": "Applied", "to shop/orders": "Enforced proven"},
+    ("orders", "shop"): {"from shop/web": "Enforced proven", "to finance/payments": "Enforced proven"},
+    ("payments", "finance"): {"from shop/orders": "Enforced proven", "to cidr/203.0.113.0/24": "Applied"},
+}
+
+
+def test_edges_between_services_become_enforced(prober) -> None:
+    """Each edge between policies is proven at both ends; what no connection can prove stays Applied and says so."""
+    for (name, namespace), expected in PROVEN.items():
+        eventually(lambda n=name, s=namespace: _edges(prober, n, s) == PROVEN[n, s], within=150)
+        assert _edges(prober, name, namespace) == expected
+    proven = prober.condition("orders", "shop", "NetworkEnforced")
+    assert (proven["status"], proven["reason"]) == ("True", "Proven")
+    unproven = prober.condition("payments", "finance", "NetworkEnforced")
+    assert (unproven["status"], unproven["reason"]) == ("Unknown", "NotProven")
+    assert "to cidr/203.0.113.0/24: only edges between policies are probed" in unproven["message"]
+    assert prober.get("ssp", "orders", "shop")["status"]["summary"]["enforced"] == 2
+
+
+def test_a_probe_is_none_of_the_services_pods(prober) -> None:
+    """A probe of a service with secrets is never ready, is offered to no Service, and gets neither secrets nor token nor volume."""
+    pod = eventually(
+        lambda: next(iter(prober.items("pods", "finance", "bartizan.dev/probe=payments")), None), within=150
+    )
+    assert pod["metadata"]["labels"]["app"] == "payments"
+    assert [key for key in pod["metadata"].get("annotations", {}) if "vault" in key] == []
+    assert (pod["spec"].get("volumes"), pod["spec"]["serviceAccountName"]) == (None, "payments")
+    slices = prober.items("endpointslices", "finance")
+    ready = [
+        end["targetRef"]["name"]
+        for one in slices
+        for end in one.get("endpoints") or ()
+        if end.get("conditions", {}).get("ready")
+    ]
+    assert [name for name in ready if name.startswith("bartizan-probe-")] == []
+
+
+def _pod(**changes: Any) -> dict[str, Any]:
+    """A probe pod as the prober makes it, with changes to its container."""
+    container = {
+        "name": "probe", "image": changes.pop("image", "IMAGE"), "args": ["probe"],
+        "env": [{"name": "BARTIZAN_PROBE", "value": "[]"}],
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+        **changes.pop("container", {}),
+    }  # fmt: skip
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": "forged",
+            "namespace": "shop",
+            "labels": {"app": "orders", "bartizan.dev/probe": "orders", **changes.pop("labels", {})},
+        },
+        "spec": {
+            "serviceAccountName": "orders",
+            "automountServiceAccountToken": False,
+            "containers": [container],
+            **changes,
+        },
+    }
+
+
+FORGED = {
+    "another image": {"image": "bartizan.local/agnhost:2"},
+    "another program": {"container": {"command": ["/usr/bin/python3"]}},
+    "another verb": {"container": {"args": ["run", "controller"]}},
+    "a hook": {"container": {"lifecycle": {"postStart": {"exec": {"command": ["id"]}}}}},
+    "a secret as a variable": {"container": {"env": [{"name": "BARTIZAN_PROBE", "valueFrom": {"secretKeyRef": {"name": "orders-tls", "key": "tls.key"}}}]}},
+    "another variable": {"container": {"env": [{"name": "PYTHONSTARTUP", "value": "x"}]}},
+    "a secret as a file": {"volumes": [{"name": "s", "secret": {"secretName": "orders-tls"}}]},
+    "a token": {"automountServiceAccountToken": True},
+    "an init container": {"initContainers": [{"name": "i", "image": "bartizan.local/agnhost:2"}]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", FORGED)
+def test_a_stolen_token_makes_nothing_but_probes(prober, case: str) -> None:
+    """With the prober's token a pod of any other shape is refused, whatever its labels."""
+    image = prober.items("pods", NAMESPACE, "app.kubernetes.io/component=prober")[0]["spec"]["containers"][0]["image"]
+    genuine = _asked(prober, _pod(image=image))
+    assert genuine.returncode == 0, genuine.stderr
+    forged = _asked(prober, _pod(**{"image": image, **FORGED[case]}))
+    assert forged.returncode != 0
+    assert "the prober may only create probe pods" in forged.stderr
+
+
+def _asked(shop, pod: dict[str, Any]) -> Any:
+    return shop.kubectl("create", "--dry-run=server", "-f", "-", f"--as={PROBER}", stdin=json.dumps(pod), check=False)
+
+
+def test_a_stolen_token_takes_and_says_nothing_else(prober) -> None:
+    """It deletes no other pod, writes no other status, and has no way into pods, logs or Secrets anywhere."""
+    other = prober.items("pods", "shop", "app=web")[0]["metadata"]["name"]
+    deleted = prober.kubectl("delete", "pod", other, "-n", "shop", "--dry-run=server", f"--as={PROBER}", check=False)
+    assert "may only delete its own probe pods" in deleted.stderr
+    lie = {
+        "apiVersion": "bartizan.dev/v1alpha1", "kind": "ServiceSecurityPolicy",
+        "metadata": {"name": "orders", "namespace": "shop"}, "status": {"summary": {"edges": 9}},
+    }  # fmt: skip
+    said = prober.kubectl(
+        "apply", "--server-side", "--force-conflicts", "--subresource=status", "-f", "-", f"--as={PROBER}",
+        stdin=json.dumps(lie), check=False,
+    )  # fmt: skip
+    assert "may only write status.probes" in said.stderr
+    questions = [
+        ("create", "pods", NAMESPACE), ("create", "pods", "kube-system"), ("patch", "pods", "shop"),
+        ("create", "pods/exec", "shop"), ("get", "pods/log", "shop"), ("get", "secrets", "shop"), ("update", "ssp", "shop"),
+    ]  # fmt: skip
+    answers = {
+        question: prober.kubectl(
+            "auth", "can-i", question[0], question[1], "-n", question[2], f"--as={PROBER}", check=False
+        ).stdout.strip()
+        for question in questions
+    }
+    assert answers == dict.fromkeys(questions, "no")
+
+
+def test_the_label_spares_nobody_else(prober) -> None:
+    """A person who puts the probe's label on a pod gets the injection all the same."""
+    made = prober.kubectl(
+        "run", "sly", "-n", "finance", "--image=bartizan.local/agnhost:2", "--labels=app=payments,bartizan.dev/probe=payments",
+        '--overrides={"spec":{"serviceAccountName":"payments"}}', "--dry-run=server", "-o", "json",
+    )  # fmt: skip
+    pod = json.loads(made.stdout)
+    assert pod["metadata"]["annotations"]["vault.hashicorp.com/agent-inject"] == "true"
+    assert "bartizan-identity" in [volume["name"] for volume in pod["spec"]["volumes"]]
+
+
+def test_an_undeclared_connection_is_a_contradiction(prober) -> None:
+    """A NetworkPolicy of somebody else that opens a service makes the condition False and names the connection; gone, it is proven anew."""
+    prober.apply(WIDE)
+    try:
+        found = eventually(lambda: _failed(prober), within=150, every=1)
+        assert "witness reached shop/orders on 8080/TCP, which no policy declares" in found["message"]
+        assert prober.condition("orders", "shop", "Ready")["status"] == "False"
+        assert _edges(prober, "orders", "shop")["from shop/web"] == "Applied"
+    finally:
+        prober.kubectl("delete", "networkpolicy", WIDE["metadata"]["name"], "-n", "shop")
+    eventually(lambda: prober.condition("orders", "shop", "NetworkEnforced")["reason"] == "Proven", within=150, every=1)
+
+
+def _failed(shop) -> dict[str, Any] | None:
+    condition = shop.condition("orders", "shop", "NetworkEnforced")
+    return condition if (condition["status"], condition["reason"]) == ("False", "ProbeFailed") else None
+
+
+def test_a_proof_grows_old(prober) -> None:
+    """Without a prober edges are Applied again when the last proof is too old, and its access is taken back."""
+    _set(prober, "prober.enabled=false")
+    eventually(lambda: _edges(prober, "orders", "shop")["to finance/payments"] == "Applied", within=180, every=1)
+    assert prober.condition("orders", "shop", "NetworkEnforced")["reason"] == "NotProven"
+    assert eventually(lambda: prober.get("rolebinding", "bartizan-probes", "shop") is None, within=60)
+    assert prober.items("pods", "shop", "bartizan.dev/probe") == []
