@@ -26,7 +26,7 @@ from bartizan.core.gaps.find import find_gaps
 from bartizan.core.gaps.surroundings import Surroundings
 from bartizan.core.model import InvalidPolicy, ObjectRef, PolicyView, Snapshot
 from bartizan.core.network.compile import CompiledNetwork, compile_network
-from bartizan.core.network.proof import PROOF_AGE, Proof, Reports, prove
+from bartizan.core.network.proof import PROOF_AGE, Proof, Reports, prove, without_report
 from bartizan.core.network.requests import first_seen, open_requests
 from bartizan.core.observations import (
     consent,
@@ -251,7 +251,7 @@ def _spoken(
     before = read_conditions(observed.item)
     conditions = laid_over(before, observations, generation=policy.generation, now=now)
     said = dumped(status.model_copy(update={"observed_generation": policy.generation, "conditions": conditions}))
-    if said == lean(_own_part(observed.item.get("status"))):
+    if said == lean(without_report(observed.item.get("status"))):
         return Plan()
     told = [
         one for one in changed(before, conditions) if one.type in {ConditionType.READY, ConditionType.CERTIFICATE_READY}
@@ -279,17 +279,12 @@ def plan_failure(
     before = read_conditions(item)
     (ready_now,) = laid_over(before, (failed(message, reason=reason),), generation=policy.generation, now=now)
     others = [dumped(one) for one in before if one.type != ready_now.type]
-    observed = _own_part(item.get("status"))
+    observed = without_report(item.get("status"))
     said = lean({**observed, "observedGeneration": policy.generation, "conditions": [dumped(ready_now), *others]})
     if said == lean(observed):
         return Plan()
     told = changed(before, (ready_now,))
     return Plan(status=status_apply(item, said), events=_events(policy, item, told))
-
-
-def _own_part(status: KubeObject | None) -> KubeObject:
-    """Return what this writer says in a status: all but what the prober saw."""
-    return {name: value for name, value in (status or {}).items() if name != "probes"}
 
 
 def status_apply(item: KubeObject, status: KubeObject) -> Apply:

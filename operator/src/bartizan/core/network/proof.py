@@ -62,6 +62,11 @@ def read_report(item: KubeObject) -> ProbeReport | None:
         return None
 
 
+def without_report(status: KubeObject | None) -> KubeObject:
+    """Return a status as far as the controller writes it: all but what the prober saw."""
+    return {name: value for name, value in (status or {}).items() if name != "probes"}
+
+
 def speaks_of(report: ProbeReport, network_policy: KubeObject | None) -> bool:
     """Whether the report is about this very state of a policy's NetworkPolicy."""
     annotations = (network_policy or {}).get("metadata", {}).get("annotations") or {}
