@@ -157,17 +157,16 @@ def test_a_stolen_token_takes_and_says_nothing_else(prober) -> None:
         stdin=json.dumps(lie), check=False,
     )  # fmt: skip
     assert "may only write status.probes" in said.stderr
-    questions = [
-        ("create", "pods", NAMESPACE), ("create", "pods", "kube-system"), ("patch", "pods", "shop"),
-        ("create", "pods/exec", "shop"), ("get", "pods/log", "shop"), ("get", "secrets", "shop"), ("update", "ssp", "shop"),
-    ]  # fmt: skip
+    questions = (
+        f"create pods -n {NAMESPACE}", "create pods -n kube-system", "patch pods -n shop", "get secrets -n shop",
+        "create pods --subresource=exec -n shop", "get pods --subresource=log -n shop",
+        "update pods --subresource=ephemeralcontainers -n shop", "update ssp -n shop",
+    )  # fmt: skip
     answers = {
-        question: prober.kubectl(
-            "auth", "can-i", question[0], question[1], "-n", question[2], f"--as={PROBER}", check=False
-        ).stdout.strip()
-        for question in questions
+        question: prober.kubectl("auth", "can-i", *question.split(), f"--as={PROBER}", check=False).stdout.strip()
+        for question in (*questions, "create pods -n shop")
     }
-    assert answers == dict.fromkeys(questions, "no")
+    assert answers == {**dict.fromkeys(questions, "no"), "create pods -n shop": "yes"}
 
 
 def test_the_label_spares_nobody_else(prober) -> None:
