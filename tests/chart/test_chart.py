@@ -219,7 +219,7 @@ def test_the_prober_has_the_least_power(cases) -> None:
             ("servicesecuritypolicies", *reads), ("networkpolicies", *reads), ("namespaces", *reads),
             ("servicesecuritypolicies/status", "patch"),
         },
-        "bartizan-probes": {("pods", "create", "delete", "get", "list")},
+        "bartizan-probes": {("pods", "create", "delete", "get", "list"), ("rolebindings", "get")},
     }  # fmt: skip
     bound = {
         item["roleRef"]["name"]: (item["kind"], [subject["name"] for subject in item["subjects"]])
@@ -233,7 +233,7 @@ def test_the_prober_is_held_by_guards_of_its_own(cases) -> None:
     """With a prober come the guards of what it deletes and says, and the gate names its account and the release's image."""
     rendered = cases["prober"]
     policies = rendered.names("ValidatingAdmissionPolicy")
-    assert {"bartizan-guard-probes", "bartizan-guard-proof"} <= set(policies)
+    assert {"bartizan-guard-probes", "bartizan-guard-probes-elsewhere", "bartizan-guard-proof"} <= set(policies)
     image = rendered.pods()["bartizan-prober"]["containers"][0]["image"]
     (_, shape) = rendered.one("ValidatingAdmissionPolicy", "bartizan-gate")["spec"]["validations"]
     assert "request.userInfo.username == 'system:serviceaccount:bartizan-system:bartizan-prober'" in shape["expression"]

@@ -91,7 +91,7 @@ def test_a_probe_is_none_of_the_services_pods(prober) -> None:
 
 
 def _pod(**changes: Any) -> dict[str, Any]:
-    """A probe pod as the prober makes it, with changes to its container."""
+    """A probe pod as the prober makes it, with changes to its metadata, its container and the rest of its spec."""
     container = {
         "name": "probe", "image": changes.pop("image", "IMAGE"), "args": ["probe"],
         "env": [{"name": "BARTIZAN_PROBE", "value": "[]"}],
@@ -102,17 +102,28 @@ def _pod(**changes: Any) -> dict[str, Any]:
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
-            "name": "forged",
+            "name": "bartizan-probe-forged",
             "namespace": "shop",
-            "labels": {"app": "orders", "bartizan.dev/probe": "orders", **changes.pop("labels", {})},
+            "labels": {"app": "orders", "bartizan.dev/probe": "orders"},
+            "ownerReferences": [OWNER],
+            **changes.pop("metadata", {}),
         },
         "spec": {
             "serviceAccountName": "orders",
             "automountServiceAccountToken": False,
+            "restartPolicy": "Never",
+            "activeDeadlineSeconds": 120,
+            "readinessGates": [{"conditionType": "bartizan.dev/never"}],
             "containers": [container],
             **changes,
         },
     }
+
+
+OWNER = {
+    "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "name": "bartizan-probes",
+    "uid": "00000000-0000-4000-8000-000000000001", "controller": True,
+}  # fmt: skip
 
 
 FORGED = {
@@ -125,6 +136,22 @@ FORGED = {
     "a secret as a file": {"volumes": [{"name": "s", "secret": {"secretName": "orders-tls"}}]},
     "a token": {"automountServiceAccountToken": True},
     "an init container": {"initContainers": [{"name": "i", "image": "bartizan.local/agnhost:2"}]},
+    "a port of the node": {"container": {"ports": [{"containerPort": 8080, "hostPort": 443}]}},
+    "a capability": {"container": {"securityContext": {"capabilities": {"add": ["NET_RAW"]}}}},
+    "another file for the answer": {"container": {"terminationMessagePath": "/etc/passwd"}},
+    "much of a node": {"container": {"resources": {"requests": {"cpu": "4"}}}},
+    "a device": {"container": {"resources": {"requests": {"example.com/gpu": "1"}, "limits": {"example.com/gpu": "1"}}}},
+    "a pod that becomes ready": {"readinessGates": []},
+    "a pod that stays": {"activeDeadlineSeconds": 86400},
+    "a pod that starts again": {"restartPolicy": "Always"},
+    "a node by name": {"nodeName": "node-1"},
+    "priority over everybody": {"priorityClassName": "system-node-critical"},
+    "a replica for whoever adopts it": {"metadata": {"ownerReferences": []}},
+    "an owner of its own choice": {"metadata": {"ownerReferences": [{**OWNER, "kind": "ReplicaSet", "apiVersion": "apps/v1"}]}},
+    "no probe's name": {"metadata": {"name": "orders-0"}},
+    "no probe's label": {"metadata": {"labels": {"app": "orders"}}},
+    "a finalizer": {"metadata": {"finalizers": ["example.com/stay"]}},
+    "another network": {"metadata": {"annotations": {"k8s.v1.cni.cncf.io/networks": "other"}}},
 }  # fmt: skip
 
 
@@ -169,6 +196,30 @@ def test_a_stolen_token_takes_and_says_nothing_else(prober) -> None:
     assert answers == {**dict.fromkeys(questions, "no"), "create pods -n shop": "yes"}
 
 
+def test_outside_enforced_namespaces_not_even_a_probe_is_made(prober) -> None:
+    """Where the gate does not judge, the prober's account creates nothing, even while a RoleBinding is still there."""
+    image = prober.items("pods", NAMESPACE, "app.kubernetes.io/component=prober")[0]["spec"]["containers"][0]["image"]
+    meta = {"name": "prober-once", "namespace": "default"}
+    subject = {"kind": "ServiceAccount", "name": "bartizan-prober", "namespace": NAMESPACE}
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "bartizan-probes"}
+    binding = {
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": meta, "roleRef": role, "subjects": [subject],
+    }  # fmt: skip
+    prober.apply(binding)
+    try:
+        pod = _pod(image=image, serviceAccountName="default")
+        pod["metadata"]["namespace"] = "default"
+        refused = eventually(lambda: _unless_unknown(_asked(prober, pod)), within=30)
+        assert "the prober may only create pods in enforced namespaces" in refused.stderr
+    finally:
+        prober.kubectl("delete", "rolebinding", meta["name"], "-n", meta["namespace"])
+
+
+def _unless_unknown(asked: Any) -> Any:
+    """Return what came of a request, or None as long as the authorizer does not know the RoleBinding."""
+    return None if "cannot create resource" in asked.stderr else asked
+
+
 def test_the_label_spares_nobody_else(prober) -> None:
     """A person who puts the probe's label on a pod gets the injection all the same."""
     made = prober.kubectl(
@@ -204,4 +255,4 @@ def test_a_proof_grows_old(prober) -> None:
     eventually(lambda: _edges(prober, "orders", "shop")["to finance/payments"] == "Applied", within=180, every=1)
     assert prober.condition("orders", "shop", "NetworkEnforced")["reason"] == "NotProven"
     assert eventually(lambda: prober.get("rolebinding", "bartizan-probes", "shop") is None, within=60)
-    assert prober.items("pods", "shop", "bartizan.dev/probe") == []
+    assert eventually(lambda: prober.items("pods", "shop", "bartizan.dev/probe") == [], within=60)

@@ -174,10 +174,11 @@ def test_silence_shows_nothing_where_nothing_was_heard(outcome, alive, shown):
 
 
 def test_the_pod_is_restricted_and_never_ready():
-    """The whole pod: no token, no volume, a gate that nobody opens, the policy as owner and controller, its own deadline."""
+    """The whole pod: no token, no volume, a gate that nobody opens, the prober's access as owner and controller."""
     pod = probe_pod(
         WEB,
         name="p",
+        access_uid="uid-1",
         labels={"app": "web"},
         image="bartizan:1",
         pull_policy="Never",
@@ -190,7 +191,7 @@ def test_the_pod_is_restricted_and_never_ready():
         "annotations": {"sidecar.istio.io/inject": "false", "linkerd.io/inject": "disabled"},
         "ownerReferences": [
             {
-                "apiVersion": "bartizan.dev/v1alpha1", "kind": "ServiceSecurityPolicy", "name": "web", "uid": "uid-shop-web",
+                "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "name": "bartizan-probes", "uid": "uid-1",
                 "controller": True, "blockOwnerDeletion": False,
             }
         ],
@@ -218,18 +219,25 @@ def test_orders_and_answers_come_back_as_they_went():
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"alive":true,"outcomes":["open"]}', '{"alive":1,"outcomes":["so","so"]}']
-)
+    "text",
+    [
+        "", "[]", "{}", '{"alive":true,"outcomes":["open"]}', '{"alive":true,"outcomes":["so","so"]}',
+        '{"alive":[],"outcomes":["open","open"]}', '{"alive":true,"outcomes":[[],[]]}',
+    ],
+)  # fmt: skip
 def test_an_answer_that_is_none_is_refused(text):
     """Whatever a pod says that is no answer about the targets counts as nothing said."""
     with pytest.raises(UnreadableProbeError):
         read_answer(text, targets=2)
 
 
-def test_orders_that_are_none_are_refused_without_being_repeated():
-    """What lies in the variable may be anything: the error does not say it."""
+@pytest.mark.parametrize(
+    "text", ["hunter2", '[["hunter2.example",443,1]]', '[["10.0.0.1",0,1]]', '[["10.0.0.1",65536,1]]', '[["10.0.0.1",80]]', "[80]"]
+)  # fmt: skip
+def test_orders_that_are_none_are_refused_without_being_repeated(text):
+    """Names, which looking up would send somewhere, and whatever is no port are no targets; the error does not repeat them."""
     with pytest.raises(UnreadableProbeError) as error:
-        read_orders("hunter2")
+        read_orders(text)
     assert "hunter2" not in str(error.value)
 
 

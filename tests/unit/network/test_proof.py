@@ -63,6 +63,9 @@ UNPROVEN = {
     "the called side's run is too old": (
         {"orders": report(escapes(), enters(), at=NOW - MAX_AGE)}, "NotProven", "no recent probe of shop/orders",
     ),
+    "the called side's run is in the future": (
+        {"orders": report(escapes(), enters(), at=NOW + timedelta(minutes=2))}, "NotProven", "no recent probe of shop/orders",
+    ),
     "no pod to call": (
         {"web": report(escapes())}, "NotProven", "the last probe found no ready pod of shop/orders to call on 8080/TCP",
     ),

@@ -30,7 +30,7 @@ from bartizan.cli.live import of_the_shell
 from bartizan.core.checks.render import admission_objects
 from bartizan.core.checks.settings import AdmissionSettings
 from bartizan.core.model import ObjectRef
-from bartizan.core.namespace import ACCESS_NAME
+from bartizan.core.namespace import ACCESS_NAME, PROBES_NAME
 from bartizan.errors import BartizanError
 from bartizan.kube.api import KubeApi
 from bartizan.kube.client import Client
@@ -82,6 +82,12 @@ def steps(network: Network) -> tuple[Step, ...]:
             kind=ROLE_BINDING,
             # Services keep their own rights at the API server, as they keep their certificates.
             ours=lambda item: item["metadata"]["name"] == ACCESS_NAME,
+            label_selector=_OURS,
+        ),
+        Step(
+            says="access of the prober",
+            kind=ROLE_BINDING,
+            ours=lambda item: item["metadata"]["name"] == PROBES_NAME,
             label_selector=_OURS,
         ),
         Step(says="index", kind=POLICY_INDEX, ours=_every, label_selector=_OURS),

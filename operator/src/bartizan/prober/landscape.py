@@ -4,7 +4,7 @@ Pods are listed and not watched: they are needed once an interval, and only wher
 """
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import structlog
@@ -13,7 +13,7 @@ from bartizan.api.kinds import NAMESPACE, NETWORK_POLICY, POD, POLICY
 from bartizan.api.names import MANAGED_BY, MANAGED_BY_LABEL, SYSTEM_NAMESPACES, KubeObject, network_policy_name
 from bartizan.core.model import ObjectRef, PolicyKey, PolicyView
 from bartizan.core.network.probing import Landscape, ready_pods
-from bartizan.core.network.proof import read_report, speaks_of
+from bartizan.core.network.proof import is_past, read_report, speaks_of
 from bartizan.core.network.semantics import Endpoint
 from bartizan.core.reasons import Mode
 from bartizan.core.views import read_namespace, read_policy
@@ -27,6 +27,7 @@ _WATCHED: Final = ((NAMESPACE, ""), (POLICY, ""), (NETWORK_POLICY, f"{MANAGED_BY
 RETRY: Final = timedelta(minutes=1)
 """After how long a run is repeated that showed less than it should, or something that should not be."""
 _ALSO: Final = {"Closed": "Refused"}
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class Terrain:
@@ -54,8 +55,14 @@ class Terrain:
                 tasks.create_task(reflector.run())
 
     def due(self, now: datetime, interval: timedelta) -> list[PolicyKey]:
-        """Return the policies of which a probe is due: new, changed, old, or worth a second look."""
-        return sorted(key for key, policy in self._policies().items() if self._is_due(policy, now, interval))
+        """Return the policies of which a probe is due: new or changed ones first, then those that have waited longest."""
+        found = [(self._due_since(key, now, interval), key) for key in self._policies()]
+        return [key for _, key in sorted((since, key) for since, key in found if since is not None)]
+
+    @property
+    def namespaces(self) -> list[str]:
+        """The namespaces in which there is something to probe."""
+        return sorted({namespace for namespace, _ in self._policies()})
 
     def network_policy(self, key: PolicyKey) -> KubeObject | None:
         """Return the NetworkPolicy that is in force for a policy."""
@@ -72,14 +79,15 @@ class Terrain:
             item["metadata"]["name"]: item["metadata"].get("labels") or {} for item in self._store.list(NAMESPACE)
         }
         spaces = sorted({namespace for namespace, _ in policies})
-        pods: list[KubeObject] = []
+        pods: dict[PolicyKey, tuple[Endpoint, ...]] = {}
         for space in spaces:
-            pods += await self._pods(space)
+            mine = [policy for policy in policies.values() if policy.namespace == space]
+            pods |= ready_pods(mine, await self._pods(space), around)
         return Landscape(
             policies=policies,
             network_policies={space: tuple(self._store.list(NETWORK_POLICY, namespace=space)) for space in spaces},
             namespace_labels=around,
-            pods=ready_pods(policies.values(), pods, around),
+            pods=pods,
             witness=self._witness,
             witness_port=self._witness_port,
         )
@@ -99,15 +107,16 @@ class Terrain:
             if isinstance(policy, PolicyView) and self.network_policy(policy.key) is not None
         }
 
-    def _is_due(self, policy: PolicyView, now: datetime, interval: timedelta) -> bool:
-        ref = ObjectRef(api_version=POLICY.api_version, kind=POLICY.kind, namespace=policy.namespace, name=policy.name)
+    def _due_since(self, key: PolicyKey, now: datetime, interval: timedelta) -> datetime | None:
+        """Return when the last run was that no longer suffices; None: it does."""
+        ref = ObjectRef(api_version=POLICY.api_version, kind=POLICY.kind, namespace=key[0], name=key[1])
         report = read_report(self._store.get(ref) or {})
-        if report is None or not speaks_of(report, self.network_policy(policy.key)):
-            return True
+        if report is None or not is_past(report, now) or not speaks_of(report, self.network_policy(key)):
+            return _NEVER
         # Some networks refuse what they do not let through.
         as_expected = all(flow.seen in {flow.expected, _ALSO.get(flow.expected)} for flow in report.flows)
         wait = interval if as_expected and not report.problem else min(interval, RETRY)
-        return now >= report.at + wait
+        return report.at if now >= report.at + wait else None
 
     async def _pods(self, namespace: str) -> list[KubeObject]:
         try:

@@ -13,12 +13,13 @@ from typing import Final
 
 import structlog
 
-from bartizan.api.kinds import POD, POLICY
-from bartizan.api.names import HASH_ANNOTATION, PROBE_LABEL, KubeObject
+from bartizan.api.kinds import POD, POLICY, ROLE_BINDING
+from bartizan.api.names import HASH_ANNOTATION, PROBE_LABEL, KubeObject, network_policy_name
 from bartizan.api.v1alpha1 import ProbedFlow, ProbeReport
 from bartizan.core.conditions import dumped
 from bartizan.core.model import ObjectRef, PolicyKey, PolicyView
-from bartizan.core.network.probe_pod import LIVES, probe_pod
+from bartizan.core.namespace import PROBES_NAME
+from bartizan.core.network.probe_pod import LIVES, NAME_PREFIX, probe_pod
 from bartizan.core.network.probe_wire import Answer, Target, UnreadableProbeError, read_answer
 from bartizan.core.network.probing import Landscape, Planned, contradicts, inward, observed, outward, probe_labels
 from bartizan.core.network.semantics import Endpoint
@@ -51,6 +52,7 @@ class Runs:
         self._settings = settings
         self._clock = clock
         self._patience = patience
+        self._alive: set[str] = set()
 
     async def probe(self, policy: PolicyView, landscape: Landscape) -> None:
         """Try what is to be tried for one policy and write the report.
@@ -58,12 +60,12 @@ class Runs:
         Raises:
             KubeError: the report could not be written.
         """
-        before = self._hash(policy.key)
+        before = _chosen_by(policy.key, landscape)
         (calls, problem), answers = await asyncio.gather(
             self._from_within(policy, landscape), self._from_outside(policy, landscape)
         )
         flows = await self._confirmed((*calls, *answers), policy, landscape)
-        if not before or self._hash(policy.key) != before:
+        if not before or _hash(self._terrain.network_policy(policy.key)) != before:
             _log.info("changed meanwhile, probed again soon", policy="/".join(policy.key))
             return
         report = ProbeReport(
@@ -81,10 +83,6 @@ class Runs:
             problem=problem,
         )
 
-    def _hash(self, key: PolicyKey) -> str:
-        item = self._terrain.network_policy(key) or {"metadata": {}}
-        return str((item["metadata"].get("annotations") or {}).get(HASH_ANNOTATION, ""))
-
     async def _from_within(
         self, policy: PolicyView, landscape: Landscape
     ) -> tuple[list[tuple[Planned, ProbedFlow]], str]:
@@ -94,15 +92,16 @@ class Runs:
             return [], "no probe pod can carry labels that spec.workload.selector selects"
         turn = int(self._clock.now().timestamp() // self._settings.interval.total_seconds())
         planned = outward(policy, labels, landscape, turn=turn)
-        pod = probe_pod(
-            policy,
-            name=f"bartizan-probe-{policy.name}-{secrets.token_hex(3)}",
-            labels=labels,
-            image=self._settings.image,
-            pull_policy=self._settings.pull_policy,
-            targets=[one.target for one in planned],
-        )
         try:
+            pod = probe_pod(
+                policy,
+                name=f"{NAME_PREFIX}{policy.name}-{secrets.token_hex(3)}",
+                access_uid=await self._access(policy.namespace),
+                labels=labels,
+                image=self._settings.image,
+                pull_policy=self._settings.pull_policy,
+                targets=[one.target for one in planned],
+            )
             said = await self._answer(pod, len(planned))
         except (ProbeFailedError, UnreadableProbeError, KubeError) as error:
             problem = f"the probe pod told nothing: {error}"[:_LONGEST_PROBLEM]
@@ -110,6 +109,13 @@ class Runs:
         found = observed(planned, said.outcomes, alive=said.alive)
         problem = "" if said.alive else "the probe pod reached nothing at all, not even the DNS service"
         return list(zip(planned, found, strict=True)), problem
+
+    async def _access(self, namespace: str) -> str:
+        """Return the uid of the RoleBinding that lets the prober make pods in a namespace."""
+        ref = ObjectRef(
+            api_version=ROLE_BINDING.api_version, kind=ROLE_BINDING.kind, namespace=namespace, name=PROBES_NAME
+        )
+        return str((await self._api.get(ref))["metadata"]["uid"])
 
     async def _from_outside(self, policy: PolicyView, landscape: Landscape) -> list[tuple[Planned, ProbedFlow]]:
         """Return what the witness itself saw of the policy's ports."""
@@ -141,13 +147,15 @@ class Runs:
 
     async def _answer(self, pod: KubeObject, targets: int) -> Answer:
         """Make the pod, wait for its last words and take it away."""
-        made = await self._api.create(pod, manager="bartizan/probes")
-        ref = ObjectRef.of({"apiVersion": "v1", "kind": "Pod", **made})
+        ref = ObjectRef.of(pod)
+        self._alive.add(ref.name)
         try:
+            await self._api.create(pod, manager="bartizan/probes")
             return read_answer(await self._last_words(ref), targets=targets)
         finally:
+            self._alive.discard(ref.name)
             with contextlib.suppress(KubeError):
-                await self._api.delete(ref, uid=made["metadata"]["uid"])
+                await self._api.delete(ref)
 
     async def _last_words(self, ref: ObjectRef) -> str:
         end = self._clock.monotonic() + (LIVES + _GRACE).total_seconds()
@@ -164,11 +172,25 @@ class Runs:
         raise ProbeFailedError(f"it did not end in time: {_waiting_for(seen)}")
 
     async def sweep(self, namespaces: Sequence[str]) -> None:
-        """Delete probe pods that a former prober left behind."""
+        """Delete probe pods of runs that are over: left behind by a former prober, or by a deletion that failed."""
         for namespace in namespaces:
             with contextlib.suppress(KubeError):
                 for item in (await self._api.list(POD, namespace=namespace, label_selector=PROBE_LABEL)).items:
-                    await self._api.delete(ObjectRef.of(item), uid=item["metadata"]["uid"])
+                    name = item["metadata"]["name"]
+                    if name.startswith(NAME_PREFIX) and name not in self._alive:
+                        await self._api.delete(ObjectRef.of(item), uid=item["metadata"]["uid"])
+
+
+def _hash(network_policy: KubeObject | None) -> str:
+    item = network_policy or {"metadata": {}}
+    return str((item["metadata"].get("annotations") or {}).get(HASH_ANNOTATION, ""))
+
+
+def _chosen_by(key: PolicyKey, landscape: Landscape) -> str:
+    """Return the hash of the policy's NetworkPolicy that the targets were chosen by."""
+    namespace, name = key
+    held = landscape.network_policies.get(namespace, ())
+    return _hash(next((item for item in held if item["metadata"]["name"] == network_policy_name(name)), None))
 
 
 def _message(pod: KubeObject) -> str:

@@ -24,6 +24,10 @@ from bartizan.prober.settings import ProberSettings
 _log: Final = structlog.get_logger("bartizan.prober")
 _TICK: Final = timedelta(seconds=5)
 """How often it is asked what is due: from memory, and so for nothing."""
+_WAVES: Final = 4
+"""How many runs follow each other on one look at the pods: after more of them what was seen would be too old to choose by."""
+_SWEEP: Final = timedelta(minutes=10)
+"""How often leftovers are looked for: pods that could not be deleted when their run ended."""
 
 
 class Prober:
@@ -64,19 +68,21 @@ class Prober:
     async def _rounds(self) -> None:
         while not self.synced:
             await self._clock.sleep(timedelta(milliseconds=250))
-        landscape = await self._look()
-        if landscape:
-            await self._runs.sweep(sorted({namespace for namespace, _ in landscape.policies}))
+        sweep_at = self._clock.monotonic()
         while True:
+            if self._clock.monotonic() >= sweep_at:
+                sweep_at = self._clock.monotonic() + _SWEEP.total_seconds()
+                await self._runs.sweep(self._terrain.namespaces)
             await self.round()
             await self._clock.sleep(_TICK)
 
     async def round(self) -> None:
-        """Probe what is due now."""
+        """Probe what is due now, or as much of it as can be chosen by one look at the pods."""
         moment = self._clock.monotonic()
         due = [
             key for key in self._terrain.due(self._clock.now(), self._settings.interval) if self._may_try(key, moment)
         ]
+        due = due[: self._settings.concurrency * _WAVES]
         landscape = await self._look() if due else None
         if landscape is None:
             return

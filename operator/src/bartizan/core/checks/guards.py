@@ -106,15 +106,6 @@ def _reviewed(objects: list[KubeObject]) -> list[KubeObject]:
     ]
 
 
-def _binds(role: str, account: str, namespace: str) -> str:
-    """Return the CEL condition that a RoleBinding gives one ClusterRole of the same name to one ServiceAccount."""
-    return (
-        f"object.metadata.name == '{role}' && object.roleRef.kind == 'ClusterRole' && object.roleRef.name == '{role}' && "
-        "object.?subjects.orValue([]).size() == 1 && object.subjects.all(s, s.kind == 'ServiceAccount' && "
-        f"s.name == '{account}' && s.?namespace.orValue('') == '{namespace}')"
-    )
-
-
 def _guard(
     name: str,
     rule: KubeObject,

@@ -5,6 +5,7 @@ pod's status. So neither logs nor `pods/exec` are needed, and no connection lead
 Source: `terminationMessagePath` of `k8s.io/api/core/v1` Container; the kubelet keeps 4096 bytes.
 """
 
+import ipaddress
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,8 +14,9 @@ from typing import Final, Literal, TypeAlias, get_args
 Outcome: TypeAlias = Literal["open", "timeout", "refused", "failed"]
 """Connected; no answer; an answer that refuses; anything else, such as no route."""
 _OUTCOMES: Final = frozenset(get_args(Outcome))
-LONGEST_ANSWER: Final = 4096
-"""Bytes of a termination message that the kubelet keeps."""
+ANSWER_FILE: Final = "/dev/termination-log"
+"""Where the kubelet looks for the answer if a container names no other file."""
+_MOST_PORT: Final = 65535
 
 
 class UnreadableProbeError(ValueError):
@@ -26,6 +28,7 @@ class Target:
     """One address to connect to."""
 
     host: str
+    """In orders to a probe pod always an IP address: looking up a name would send the name."""
     port: int
     awaited: bool
     """Whether a connection is expected, so that it is tried until it is made; otherwise until it fails."""
@@ -53,9 +56,16 @@ def read_orders(text: str) -> tuple[Target, ...]:
         UnreadableProbeError: the text is something else. It is not repeated in the message.
     """
     try:
-        return tuple(Target(str(host), int(port), bool(awaited)) for host, port, awaited in json.loads(text))
-    except (ValueError, TypeError):
-        raise UnreadableProbeError("the targets are no JSON list of [host, port, awaited]") from None
+        return tuple(_target(*parts) for parts in json.loads(text))
+    except (ValueError, TypeError, RecursionError):
+        raise UnreadableProbeError("the targets are no JSON list of [IP address, port, 1 if awaited else 0]") from None
+
+
+def _target(host: str, port: int, awaited: int) -> Target:
+    """Return one target; whatever else than an IP address and a port raises ValueError or TypeError."""
+    if port not in range(1, _MOST_PORT + 1):
+        raise ValueError(port)
+    return Target(str(ipaddress.ip_address(str(host))), port, bool(awaited))
 
 
 def answer(said: Answer) -> str:
@@ -73,9 +83,10 @@ def read_answer(text: str, *, targets: int) -> Answer:
         found = json.loads(text)
         outcomes = tuple(found["outcomes"])
         alive = found["alive"]
-    except (ValueError, TypeError, KeyError):
+        known = isinstance(alive, bool) and _OUTCOMES.issuperset(outcomes)
+    except (ValueError, TypeError, KeyError, RecursionError):
         raise UnreadableProbeError(f"the probe said {text[:80]!r}, which is no answer") from None
-    if alive not in {True, False} or len(outcomes) != targets or not _OUTCOMES.issuperset(outcomes):
+    if not known or len(outcomes) != targets:
         raise UnreadableProbeError(
             f"the probe answered about {len(outcomes)} of {targets} targets, or in unknown words"
         )

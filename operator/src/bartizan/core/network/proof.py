@@ -24,6 +24,8 @@ Reports: TypeAlias = Mapping[PolicyKey, ProbeReport]
 
 PROOF_AGE: Final = timedelta(minutes=30)
 """The default of how long a probe proves something: three of the prober's own intervals."""
+SKEW: Final = timedelta(minutes=1)
+"""By how much the prober's clock may be ahead. A report from later than that is none: it would never grow old."""
 _OPEN: Final = frozenset({"Applied", "Degraded"})
 _KEY_PARTS: Final = 2
 
@@ -73,6 +75,11 @@ def speaks_of(report: ProbeReport, network_policy: KubeObject | None) -> bool:
     return bool(report.network) and report.network == annotations.get(HASH_ANNOTATION)
 
 
+def is_past(report: ProbeReport, now: datetime) -> bool:
+    """Whether the report is of a run that can have been, give or take the difference of two clocks."""
+    return report.at <= now + SKEW
+
+
 def prove(
     policy: PolicyKey, compiled: CompiledNetwork, reports: Reports, *, now: datetime, max_age: timedelta
 ) -> Proof:
@@ -91,7 +98,7 @@ def fold(
     `reports` are those of the policy and its neighbours that speak of the NetworkPolicies in force. Without a recent one of
     the policy itself nothing is said of any edge.
     """
-    recent = {key: report for key, report in reports.items() if now < report.at + max_age}
+    recent = {key: report for key, report in reports.items() if is_past(report, now) and now < report.at + max_age}
     own = recent.get(policy)
     if own is None:
         return Proof(edges=edges)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from bartizan.api.kinds import NETWORK_POLICY, POD, POLICY
 from bartizan.api.names import KubeObject
 from bartizan.core.model import ObjectRef
+from bartizan.core.namespace import ServiceAccountRef, probes_binding
 from bartizan.core.network.compile import compile_network
 from bartizan.core.network.probe_wire import Answer, answer, read_orders
 from bartizan.core.views import read_policy
@@ -18,10 +19,11 @@ from bartizan.prober.settings import ProberSettings
 from bartizan.testing import FakeKube, a_namespace, a_pod, a_policy, a_snapshot
 
 QUICK = Patience(connection=timedelta(seconds=0.2), settling=timedelta(seconds=0.2), pause=timedelta(seconds=0.05))
-SETTINGS = ProberSettings(namespace="bartizan-system", image="bartizan:1", address="127.0.0.1", port=0)
+SETTINGS = ProberSettings(namespace="bartizan-system", image="bartizan:1", address="127.0.0.1", port=9097)
 HTTP = {"ports": [{"name": "http", "port": 9}]}
 WEB = a_policy("web", network={"egress": [{"to": {"service": "orders"}}]})
 ORDERS = a_policy("orders", network={**HTTP, "ingress": [{"from": {"service": "web"}}]})
+ACCESS = probes_binding("shop", ServiceAccountRef(namespace="bartizan-system", name="bartizan-prober"))
 RUNNING = {
     **a_pod("orders-0"),
     "status": {"phase": "Running", "podIP": "127.0.0.1", "conditions": [{"type": "Ready", "status": "True"}]},
@@ -64,7 +66,7 @@ async def probing(
     *items: KubeObject, says: Callable[[KubeObject], KubeObject] = succeeded
 ) -> AsyncIterator[tuple[FakeKube, Kubelet, Prober]]:
     """A prober that has listed everything; rounds are the test's."""
-    kube = FakeKube(a_namespace(), WEB, ORDERS, *items)
+    kube = FakeKube(a_namespace(), WEB, ORDERS, ACCESS, *items)
     kubelet, prober = Kubelet(kube, says), Prober(kube, SETTINGS, patience=QUICK)
     tasks = [asyncio.create_task(kubelet.run()), asyncio.create_task(prober._terrain.run())]
     try:
@@ -90,7 +92,7 @@ async def test_each_policy_is_probed_once_and_its_pod_taken_away():
         await prober.round()
         assert report(kube, "web")["flows"] == [
             {"to": "shop/orders", "port": "9/TCP", "expected": "Open", "seen": "Open"},
-            {"to": "witness", "port": "0/TCP", "expected": "Closed", "seen": "Closed"},
+            {"to": "witness", "port": "9097/TCP", "expected": "Closed", "seen": "Closed"},
         ]
         assert report(kube, "web")["network"] == policies[0]["metadata"]["annotations"]["bartizan.dev/desired-hash"]
         assert sorted(write.verb for write in kube.writes) == [
@@ -170,8 +172,39 @@ async def test_only_enforced_namespaces_are_probed():
 
 
 async def test_what_a_former_prober_left_is_swept():
-    """Probe pods without a prober that waits for them are deleted; other pods stay."""
-    left = a_pod("bartizan-probe-web-1", labels={"app": "web", "bartizan.dev/probe": "web"})
-    async with probing(left, RUNNING) as (kube, _, prober):
+    """Probe pods without a prober that waits for them are deleted; other pods stay, whatever their labels."""
+    left, other = (
+        a_pod(name, labels={"app": "web", "bartizan.dev/probe": "web"}) for name in ("bartizan-probe-web-1", "other")
+    )
+    async with probing(left, other, RUNNING) as (kube, _, prober):
         await prober._runs.sweep(["shop"])
-        assert [pod["metadata"]["name"] for pod in kube.objects(POD)] == ["orders-0"]
+        assert [pod["metadata"]["name"] for pod in kube.objects(POD)] == ["orders-0", "other"]
+
+
+async def test_a_run_that_is_under_way_is_not_swept():
+    """What is swept beside a run leaves the run's own pod alone."""
+
+    def swept(pod: KubeObject) -> KubeObject:
+        sweeps.append(asyncio.create_task(prober._runs.sweep(["shop"])))
+        return succeeded(pod)
+
+    sweeps: list[asyncio.Task[None]] = []
+    async with probing(*in_force(WEB, ORDERS), RUNNING, says=swept) as (kube, _, prober):
+        await prober.round()
+        await asyncio.gather(*sweeps)
+        assert [report(kube, name).get("problem") for name in ("web", "orders")] == [None, None]
+
+
+async def test_who_waited_longest_is_first_and_a_run_of_the_future_is_none():
+    """Never probed before probed long ago; a report that claims a later time than now is made anew."""
+    policies = in_force(WEB, ORDERS)
+    async with probing(*policies, RUNNING) as (kube, _, prober):
+        await prober.round()
+        old = prober._clock.now() - timedelta(hours=1)
+        for name, at in (("web", old), ("orders", old + timedelta(hours=3))):
+            told = {**report(kube, name), "at": at.strftime("%Y-%m-%dT%H:%M:%SZ")}
+            meta = {"name": name, "namespace": "shop"}
+            item = {"apiVersion": POLICY.api_version, "kind": POLICY.kind, "metadata": meta, "status": {"probes": told}}
+            await kube.apply(item, manager="bartizan/probes", force=True, status=True)
+        await asyncio.sleep(0.05)
+        assert prober._terrain.due(prober._clock.now(), SETTINGS.interval) == [("shop", "orders"), ("shop", "web")]
