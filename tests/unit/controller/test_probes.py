@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bartizan.api.kinds import NETWORK_POLICY, POLICY, ROLE_BINDING
+from bartizan.controller.keys import namespace_key
+from bartizan.controller.owners import owner_of
 from bartizan.core.model import ObjectRef
 from bartizan.core.namespace import NamespaceObserved, ServiceAccountRef, plan_namespace, probes_binding
 from bartizan.core.reasons import Mode
@@ -130,3 +132,8 @@ def test_the_prober_gets_access_where_the_gate_holds_it_and_nowhere_else():
     assert binding["subjects"] == [
         {"kind": "ServiceAccount", "name": "bartizan-prober", "namespace": "bartizan-system"}
     ]
+
+
+def test_the_prober_s_access_is_looked_at_when_somebody_changes_it():
+    """A RoleBinding of that name, there or deleted, is the namespace's business."""
+    assert owner_of(at(ROLE_BINDING, "bartizan-probes"), None) == namespace_key("shop")
