@@ -166,6 +166,15 @@ def test_a_stolen_token_makes_nothing_but_probes(prober, case: str) -> None:
     assert "the prober may only create probe pods" in forged.stderr
 
 
+def test_the_api_server_understands_what_holds_the_prober(prober) -> None:
+    """The type check of the API server has no complaint about the gate and the prober's guards."""
+    names = ("gate", "guard-access", "guard-probes", "guard-probes-elsewhere", "guard-proof")
+    checked = {
+        name: prober.get("validatingadmissionpolicy", f"bartizan-{name}")["status"]["typeChecking"] for name in names
+    }
+    assert checked == {name: {} for name in names}
+
+
 def _asked(shop, pod: dict[str, Any]) -> Any:
     return shop.kubectl("create", "--dry-run=server", "-f", "-", f"--as={PROBER}", stdin=json.dumps(pod), check=False)
 

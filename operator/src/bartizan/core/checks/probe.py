@@ -96,7 +96,8 @@ def _how_it_runs() -> list[str]:
 def _what_it_runs(settings: AdmissionSettings) -> list[str]:
     """Return what holds for the one container: bartizan's own image and verb, one literal variable, little of a node."""
     one = "object.spec.containers[0]"
-    asked = f"{one}.?resources.?requests.orValue({{}})"
+    # The API server's type check knows no field "requests" of resources: it describes Quantity in its own way.
+    asked = f"dyn({one}).?resources.?requests.orValue({{}})"
     most = ", ".join(f"'{name}': '{amount}'" for name, amount in _MOST.items())
     return [
         f"{one}.image == '{settings.image}'",
