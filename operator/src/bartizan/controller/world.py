@@ -32,8 +32,8 @@ from bartizan.api.names import (
 from bartizan.controller.callers import Callers
 from bartizan.controller.floors import Floors
 from bartizan.controller.keys import SERVING_KEY, Key, namespace_key, policy_key, trust_domain_key
-from bartizan.controller.nearby import ProbedTimes
 from bartizan.controller.owners import owner_of
+from bartizan.controller.probed import ProbedTimes
 from bartizan.controller.ranges import stored_ranges
 from bartizan.controller.surroundings import SurroundingsPicture
 from bartizan.core.capabilities import Capabilities
@@ -184,7 +184,7 @@ class World:
     def _policy_changed(self, key: PolicyKey, item: KubeObject | None) -> frozenset[Key]:
         before = self._policies.get(key)
         if item and before and (before.uid, before.generation) == _version(item):
-            near = self._callers.around({key}) if self._probes.news(key, item) else frozenset()
+            near = self._callers.around({key}) if self._probes.news(key, item) else set()
             return frozenset(policy_key(other) for other in near | {key})
         after = read_policy(item) if item else None
         around = self._callers.changed(key, before, after)

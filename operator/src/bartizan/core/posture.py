@@ -14,10 +14,8 @@ from bartizan.api.v1alpha1 import (
     CapabilitiesStatus,
     CertificateStatus,
     Condition,
-    EdgeStatus,
     EmittedObject,
     PolicyStatus,
-    PolicySummary,
 )
 from bartizan.core.access import AccessObserved, plan_access, with_conflict
 from bartizan.core.capabilities import Capabilities
@@ -42,6 +40,7 @@ from bartizan.core.ownership import is_ours, removal, spelled_out, upkeep
 from bartizan.core.plan import Apply, Delete, Event, Plan
 from bartizan.core.reasons import ConditionType, Mode, Reason
 from bartizan.core.shared_ground import overlaps, shared_identity, siblings
+from bartizan.core.summary import summary
 
 MAX_LISTED: Final = 50
 """How many edges, requests and gaps a status lists; the summary counts all."""
@@ -176,7 +175,7 @@ def _status(
     emitted += [emitted_object(item) for item in compiled.access]
     return PolicyStatus(
         mode=mode.value,
-        summary=_summary(compiled.edges),
+        summary=summary(compiled.edges),
         edges=compiled.edges[:MAX_LISTED],
         certificate=certificate.status,
         capabilities=CapabilitiesStatus(**asdict(capabilities)),
@@ -213,18 +212,6 @@ def emitted_object(item: KubeObject) -> EmittedObject:
 def soonest(waits: Iterable[timedelta | None]) -> timedelta | None:
     """Return the shortest of the waits that there are."""
     return min((wait for wait in waits if wait is not None), default=None)
-
-
-def _summary(edges: tuple[EdgeStatus, ...]) -> PolicySummary:
-    states = [edge.state for edge in edges]
-    return PolicySummary(
-        edges=len(states),
-        applied=states.count("Applied") + states.count("Enforced"),
-        enforced=states.count("Enforced"),
-        pending=states.count("PendingConsent"),
-        degraded=states.count("Degraded") + states.count("Denied"),
-        expired=states.count("Expired"),
-    )
 
 
 def _opened(policy: PolicyView, observed: PolicyObserved) -> tuple[Delete, ...]:
