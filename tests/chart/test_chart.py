@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from bartizan.cli.crd import crd_files
 from bartizan.cli.defaults import read_objects
 from bartizan.core.checks.render import admission_objects
 from bartizan.core.checks.settings import AdmissionSettings
+from bartizan.prober.settings import ProberSettings
+from bartizan.shell.prober import prober_settings
 from bartizan.shell.settings import controller_settings
 from bartizan.shell.telemetry import PrometheusMeter
 from bartizan.shell.webhook import webhook_settings
@@ -74,7 +77,10 @@ def test_the_admission_objects_are_the_checks(cases) -> None:
         for item in cases["default"].objects
         if item["kind"] in kinds
     }
-    settings = AdmissionSettings(release_namespace="bartizan-system", controller_account="bartizan-controller")
+    version = yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"]
+    settings = AdmissionSettings(
+        release_namespace="bartizan-system", controller_account="bartizan-controller", image=f"bartizan:{version}"
+    )
     assert rendered == {(item["kind"], item["metadata"]["name"]): item["spec"] for item in admission_objects(settings)}
 
 
@@ -162,7 +168,7 @@ def test_the_controller_changes_no_more_than_it_owns(cases) -> None:
         ("policyindices", ("index",), ("create", "delete", "patch")),
         ("securitybaselines", ("any",), ("govern",)),
         ("networkpolicies", ("any",), ("create", "delete", "patch")),
-        ("rolebindings", ("bartizan-certificates",), ("create", "delete", "patch")),
+        ("rolebindings", ("bartizan-certificates", "bartizan-probes"), ("create", "delete", "patch")),
         # Held to one name and shape, in governed namespaces, by bartizan-guard-roles and bartizan-guard-access.
         ("roles", ("any",), ("bind", "create", "delete", "escalate", "patch")),
         ("rolebindings", ("any",), ("create", "delete", "patch")),
@@ -180,6 +186,87 @@ def test_nobody_escalates_without_guards(cases, render) -> None:
         for verb in rule["verbs"]
     }
     assert verbs == {"get", "list", "watch"}
+
+
+def test_without_the_switch_there_is_no_prober(cases) -> None:
+    """By default nothing of the prober is rendered, and the controller may not hand out its ClusterRole."""
+    rendered = cases["default"]
+    probers = [
+        name
+        for kind in ("Deployment", "ServiceAccount", "NetworkPolicy", "ClusterRole")
+        for name in rendered.names(kind)
+        if "probe" in name
+    ]
+    bound = [r["resourceNames"] for _, r in _rules(rendered, "ClusterRole") if r["verbs"] == ["bind"]]
+    assert (probers, bound) == ([], [["bartizan-certificates"]])
+
+
+def test_the_prober_has_the_least_power(cases) -> None:
+    """It writes one status subresource in the whole cluster, pods only where it is bound, and never Secrets, exec or logs."""
+    rendered = cases["prober"]
+    given = {
+        name: {
+            (resource, *sorted(rule["verbs"]))
+            for n, rule in _rules(rendered, "ClusterRole")
+            if n == name
+            for resource in rule["resources"]
+        }
+        for name in ("bartizan-prober", "bartizan-probes")
+    }
+    reads = ("get", "list", "watch")
+    assert given == {
+        "bartizan-prober": {
+            ("servicesecuritypolicies", *reads), ("networkpolicies", *reads), ("namespaces", *reads),
+            ("servicesecuritypolicies/status", "patch"),
+        },
+        "bartizan-probes": {("pods", "create", "delete", "get", "list"), ("rolebindings", "get")},
+    }  # fmt: skip
+    bound = {
+        item["roleRef"]["name"]: (item["kind"], [subject["name"] for subject in item["subjects"]])
+        for item in rendered.objects
+        if item["kind"].endswith("RoleBinding") and "prob" in item["roleRef"]["name"]
+    }
+    assert bound == {"bartizan-prober": ("ClusterRoleBinding", ["bartizan-prober"])}
+
+
+def test_the_prober_is_held_by_guards_of_its_own(cases) -> None:
+    """With a prober come the guards of what it deletes and says, and the gate names its account and the release's image."""
+    rendered = cases["prober"]
+    policies = rendered.names("ValidatingAdmissionPolicy")
+    assert {"bartizan-guard-probes", "bartizan-guard-probes-elsewhere", "bartizan-guard-proof"} <= set(policies)
+    image = rendered.pods()["bartizan-prober"]["containers"][0]["image"]
+    (_, shape) = rendered.one("ValidatingAdmissionPolicy", "bartizan-gate")["spec"]["validations"]
+    assert "request.userInfo.username == 'system:serviceaccount:bartizan-system:bartizan-prober'" in shape["expression"]
+    assert f"object.spec.containers[0].image == '{image}'" in shape["expression"]
+
+
+def test_the_prober_understands_its_settings(cases) -> None:
+    """The environment that the chart gives to the prober is read without a complaint."""
+    fields = {
+        "metadata.namespace": "bartizan-system", "metadata.name": "pod-0",
+        "spec.serviceAccountName": "bartizan-prober", "status.podIP": "10.0.0.9",
+    }  # fmt: skip
+    container = cases["prober"].pods()["bartizan-prober"]["containers"][0]
+    given = {
+        entry["name"]: entry.get("value") or fields[entry["valueFrom"]["fieldRef"]["fieldPath"]]
+        for entry in container["env"]
+    }
+    assert prober_settings(given) == ProberSettings(
+        namespace="bartizan-system", image=container["image"], address="10.0.0.9", release="bartizan",
+        interval=timedelta(minutes=2), concurrency=2,
+    )  # fmt: skip
+    witness = cases["prober"].one("NetworkPolicy", "bartizan-prober")["spec"]
+    assert witness["ingress"] == [{"ports": [{"protocol": "TCP", "port": ProberSettings(**given_nothing()).port}]}]
+    controller = cases["prober"].pods()["bartizan-controller"]["containers"][0]["env"]
+    assert [e["value"] for e in controller if e["name"] in {"BARTIZAN_PROBER", "BARTIZAN_PROOF_MAX_AGE"}] == [
+        "6m",
+        "bartizan-prober",
+    ]
+
+
+def given_nothing() -> dict[str, str]:
+    """What the prober's settings can't do without."""
+    return {"namespace": "bartizan-system", "image": "bartizan:1", "address": "10.0.0.9"}
 
 
 def test_people_are_given_no_power_over_what_guards_them(cases) -> None:
@@ -204,7 +291,14 @@ def test_people_are_given_no_power_over_what_guards_them(cases) -> None:
 def test_every_rule_says_why() -> None:
     """Each rule of an account of bartizan has a comment above it."""
     bare = []
-    for name in ("controller/rbac", "controller/certificates", "webhook/rbac", "hooks/defaults", "hooks/uninstall"):
+    for name in (
+        "controller/rbac",
+        "controller/certificates",
+        "webhook/rbac",
+        "prober/rbac",
+        "hooks/defaults",
+        "hooks/uninstall",
+    ):
         lines = (CHART / "templates" / f"{name}.yaml").read_text().splitlines()
         bare += [
             f"{name}:{n}"
@@ -411,6 +505,11 @@ REFUSED = {
         ["webhook.ca.bundle=-----BEGIN CERTIFICATE-----"],
         "webhook.ca.create is true",
     ),
+    "a prober without the gate that holds it": (
+        ["prober.enabled=true", "admission.enabled=false"],
+        "admission.enabled is false",
+    ),
+    "probes beyond number": (["prober.concurrency=100"], "concurrency"),
     "isolation kept by policies that go": (["uninstall.network=Keep", "crds.keep=false"], "crds.keep is false"),
 }
 

@@ -35,6 +35,12 @@ LEFT_BEHIND = [
         "metadata": {"name": "bartizan-certificates"},
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "bartizan-certificates"},
     },
+    {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": "bartizan-probes"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "bartizan-probes"},
+    },
 ]
 
 

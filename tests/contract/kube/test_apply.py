@@ -282,3 +282,13 @@ async def test_role_binding_rests(place):
     item = place.an_object(ROLE_BINDING, "rb", roleRef=role, subjects=[subject])
     first = await place.api.apply(item, manager="one")
     assert await place.api.apply(item, manager="one") == first
+
+
+async def test_created_object_can_be_read_back_and_not_created_twice(place):
+    """What create returns is what get returns; a second one of the name is a conflict and changes nothing."""
+    item = place.an_object(NETWORK_POLICY, "np", {"labels": {"a": "1"}}, spec=NOBODY)
+    stored = await place.api.create(item, manager="one")
+    assert stored["spec"] == NOBODY
+    with pytest.raises(ConflictError):
+        await place.api.create({**item, "spec": {**NOBODY, "ingress": ANYBODY}}, manager="two")
+    assert await place.api.get(ObjectRef.of(item)) == stored

@@ -140,6 +140,15 @@ def a_binding(**changes):
     return {**whole, **changes}
 
 
+def a_probes_binding(account="bartizan-prober", role="bartizan-probes"):
+    """The RoleBinding by which the prober gets at its pods, or a variation of it."""
+    return a_binding(
+        metadata={"name": "bartizan-probes"},
+        roleRef={"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+        subjects=[{"kind": "ServiceAccount", "name": account, "namespace": "adm-system"}],
+    )
+
+
 OTHER_ROLE = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"}
 BINDINGS = {
     "its own, in an enforced namespace": (a_binding(), "adm-enforce", 201),
@@ -165,6 +174,11 @@ BINDINGS = {
     ),
     "for nobody": (a_binding(subjects=[]), "adm-enforce", 403),
     "under another name": (a_binding(metadata={"name": "other"}), "adm-enforce", 403),
+    "the prober's, in an enforced namespace": (a_probes_binding(), "adm-enforce", 201),
+    "the prober's, where pods are only warned about": (a_probes_binding(), "adm-warn", 403),
+    "the prober's, in bartizan's own namespace": (a_probes_binding(), "adm-system", 403),
+    "the prober's, for itself": (a_probes_binding("bartizan-controller"), "adm-enforce", 403),
+    "certificates for the prober": (a_probes_binding(role="bartizan-certificates"), "adm-enforce", 403),
 }
 
 

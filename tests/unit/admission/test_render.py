@@ -121,7 +121,7 @@ def test_without_injection_nothing_asks_for_it():
     kinds = {item["kind"] for item in objects(injection=False)}
     assert kinds == {"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
     found = next(v["expression"] for v in objects(injection=False)[0]["spec"]["variables"] if v["name"] == "found")
-    assert "request.operation == 'CREATE' && false ?" in found
+    assert "request.operation == 'CREATE' && false && " in found
 
 
 def test_the_chart_holds_the_rendered_templates():

@@ -48,6 +48,7 @@ def _cluster() -> FakeKube:
         _item(NETWORK_POLICY, "bartizan-baseline", "shop"),
         _item(NETWORK_POLICY, "by-hand", "shop", ours=False),
         _item(ROLE_BINDING, "bartizan-certificates", "shop"),
+        _item(ROLE_BINDING, "bartizan-probes", "shop"),
         _item(POLICY_INDEX, "index", "shop"),
         a_policy(),
     )
@@ -96,6 +97,7 @@ async def test_everything_is_opened_and_nothing_else_is_touched() -> None:
         "removed NetworkPolicy shop/bartizan-baseline (isolation of namespaces)",
         "removed NetworkPolicy shop/ssp-orders (isolation of services)",
         "removed RoleBinding shop/bartizan-certificates (access to Secrets)",
+        "removed RoleBinding shop/bartizan-probes (access of the prober)",
         "removed PolicyIndex shop/index (index)",
         "everything is open",
     ]

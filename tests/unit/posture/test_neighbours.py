@@ -69,7 +69,7 @@ def test_the_plan_looks_again_exactly_when_an_edge_ends():
     late = told(WEB, lent, now=end)
     assert late.requeue_after == RENEWAL
     assert said(late)["summary"] == {
-        "edges": 1, "applied": 0, "pending": 0, "degraded": 0, "expired": 1, "requests": 0, "gaps": 0,
+        "edges": 1, "applied": 0, "enforced": 0, "pending": 0, "degraded": 0, "expired": 1, "requests": 0, "gaps": 0,
     }  # fmt: skip
     assert conditions(late)["ConsentComplete"] == ("False", "ConsentExpired")
     assert conditions(late)["Ready"] == ("False", "NotReady")

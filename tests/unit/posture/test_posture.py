@@ -92,6 +92,7 @@ def test_a_new_policy_gets_its_network_policy_and_its_status():
             "summary": {
                 "edges": 0,
                 "applied": 0,
+                "enforced": 0,
                 "pending": 0,
                 "degraded": 0,
                 "expired": 0,

@@ -22,6 +22,9 @@ MANAGED_BY: Final = "bartizan"
 HASH_ANNOTATION: Final = f"{GROUP}/desired-hash"
 """On an emitted object: SHA-256 of what bartizan meant it to be."""
 
+PROBE_LABEL: Final = f"{GROUP}/probe"
+"""On a probe pod: the name of the policy whose network it tries. By itself the label grants nothing."""
+
 TRUST_DOMAIN_LABEL: Final = f"{GROUP}/trust-domain"
 """On an authority's Secret: the TrustDomain object it belongs to."""
 AUTHORITY_ROLE_LABEL: Final = f"{GROUP}/authority-role"

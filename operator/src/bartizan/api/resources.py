@@ -89,6 +89,12 @@ RESOURCES: Final = (
             Column(name="Edges", type="integer", path=".status.summary.edges", description="Declared edges."),
             Column(name="Applied", type="integer", path=".status.summary.applied", description="Edges written."),
             Column(
+                name="Enforced",
+                type="integer",
+                path=".status.summary.enforced",
+                description="Edges that probes have proven.",
+            ),
+            Column(
                 name="Pending",
                 type="integer",
                 path=".status.summary.pending",

@@ -7,10 +7,11 @@ from typing import Annotated, Any, Final, cast
 import typer
 import yaml
 
+from bartizan import __version__
 from bartizan.api.names import KubeObject
 from bartizan.cli.epilog import epilog
 from bartizan.cli.files import write_files
-from bartizan.core.checks import exposure_guard, guards, helm, reference, render
+from bartizan.core.checks import exposure_guard, guards, helm, probe, reference, render
 from bartizan.core.checks.settings import AdmissionSettings, Default
 from bartizan.core.gaps import reference as gaps_reference
 from bartizan.errors import BartizanError
@@ -25,6 +26,7 @@ _FILES: Final[dict[str, Callable[[AdmissionSettings], list[KubeObject]]]] = {
     "inject.yaml": render.inject,
     "guards.yaml": guards.guards,
     "exposure.yaml": exposure_guard.exposure_guard,
+    "prober.yaml": probe.guards,
 }
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
@@ -65,7 +67,8 @@ def chart_files() -> dict[str, str]:
     """Return file names and texts of the chart's `templates/admission`."""
     settings = helm.HelmSettings()
     return {
-        name: HEADER + helm.template(to_yaml(build(settings)), injection=name == "inject.yaml")
+        name: HEADER
+        + helm.template(to_yaml(build(settings)), injection=name == "inject.yaml", prober=name == "prober.yaml")
         for name, build in _FILES.items()
     }
 
@@ -85,6 +88,7 @@ def render_command(  # noqa: PLR0917 -- typer passes options by name
     namespace: Annotated[str, typer.Option(help="The namespace bartizan runs in.")] = "bartizan-system",
     service_account: Annotated[str, typer.Option(help="The controller's ServiceAccount.")] = "bartizan-controller",
     default: Annotated[str, typer.Option(help="Namespaces without the label: Off, audit, warn or enforce.")] = "Off",
+    image: Annotated[str, typer.Option(help="Bartizan's own image, the only one of probe pods.")] = "",
     as_helm: Annotated[bool, typer.Option("--helm", help="The chart's templates instead of plain objects.")] = False,  # noqa: FBT002 -- a flag of the command line
     docs: Annotated[bool, typer.Option("--docs", help="The checks' and gaps' references in Markdown instead.")] = False,  # noqa: FBT002 -- a flag of the command line
     output_dir: Annotated[Path | None, typer.Option(help="Write files into this directory (made if missing).")] = None,
@@ -98,7 +102,10 @@ def render_command(  # noqa: PLR0917 -- typer passes options by name
         files = chart_files()
     else:
         settings = AdmissionSettings(
-            release_namespace=namespace, controller_account=service_account, default=cast("Default", default)
+            release_namespace=namespace,
+            controller_account=service_account,
+            default=cast("Default", default),
+            image=image or f"bartizan:{__version__}",
         )
         files = {"admission.yaml": to_yaml(render.admission_objects(settings))}
     if output_dir is None:

@@ -32,7 +32,8 @@ class Verb:
 
 
 VERBS: Final[Mapping[str, Verb]] = {
-    "run": Verb("bartizan.cli.run", "Run one of the operator's processes: controller or webhook."),
+    "run": Verb("bartizan.cli.run", "Run one of the operator's processes: controller, webhook or prober."),
+    "probe": Verb("bartizan.cli.probe", "Try connections as a probe pod does, and write down what became of each."),
     "crd": Verb("bartizan.cli.crd", "Print or write the CustomResourceDefinitions and their reference."),
     "admission": Verb("bartizan.cli.admission", "Render the API server's own admission policies."),
     "defaults": Verb("bartizan.cli.defaults", "Apply the chart's SecurityBaseline and TrustDomain."),

@@ -1,4 +1,4 @@
-"""`bartizan run`: the operator's two processes."""
+"""`bartizan run`: the operator's processes."""
 
 import os
 from typing import Annotated
@@ -63,3 +63,19 @@ def webhook(
 
     flags = {"BARTIZAN_WEBHOOK_ADDRESS": address, "BARTIZAN_WEBHOOK_CERT_DIR": cert_dir}
     run_webhook({**os.environ, **{name: value for name, value in flags.items() if value}})
+
+
+@app.command(
+    epilog=epilog(
+        examples=(
+            "bartizan run prober",
+            "BARTIZAN_PROBER_IMAGE=bartizan:dev BARTIZAN_PROBER_ADDRESS=10.0.0.5 bartizan run prober",
+        ),
+        exit_codes=_EXIT_CODES,
+    )
+)
+def prober() -> None:
+    """Show that packets obey: try declared and undeclared connections from short-lived pods in the services' own network."""
+    from bartizan.shell.prober import run_prober
+
+    run_prober(os.environ)

@@ -30,7 +30,7 @@ from bartizan.cli.live import of_the_shell
 from bartizan.core.checks.render import admission_objects
 from bartizan.core.checks.settings import AdmissionSettings
 from bartizan.core.model import ObjectRef
-from bartizan.core.namespace import ACCESS_NAME
+from bartizan.core.namespace import ACCESS_NAME, PROBES_NAME
 from bartizan.errors import BartizanError
 from bartizan.kube.api import KubeApi
 from bartizan.kube.client import Client
@@ -84,13 +84,19 @@ def steps(network: Network) -> tuple[Step, ...]:
             ours=lambda item: item["metadata"]["name"] == ACCESS_NAME,
             label_selector=_OURS,
         ),
+        Step(
+            says="access of the prober",
+            kind=ROLE_BINDING,
+            ours=lambda item: item["metadata"]["name"] == PROBES_NAME,
+            label_selector=_OURS,
+        ),
         Step(says="index", kind=POLICY_INDEX, ours=_every, label_selector=_OURS),
     )
 
 
 def gate_steps() -> tuple[Step, ...]:
     """Return what opens the gate: bindings of bartizan's admission policies, whoever made them and under whatever name."""
-    placeholder = AdmissionSettings(release_namespace="", controller_account="")
+    placeholder = AdmissionSettings(release_namespace="", controller_account="", prober=True)
     policies = frozenset(item["metadata"]["name"] for item in admission_objects(placeholder))
 
     def ours(item: KubeObject) -> bool:

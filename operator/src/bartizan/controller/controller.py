@@ -30,6 +30,7 @@ from bartizan.controller.writer import Recorder, Writer
 from bartizan.core.capabilities import Capabilities
 from bartizan.core.model import ResolvedName
 from bartizan.core.namespace import ServiceAccountRef
+from bartizan.core.network.proof import PROOF_AGE
 from bartizan.kube.api import KubeApi
 from bartizan.kube.clock import Clock, SystemClock, within
 from bartizan.kube.errors import KubeError
@@ -73,6 +74,9 @@ class Place:
     account: str
     """The name of its ServiceAccount, in the release's namespace."""
     workers: int = _WORKERS
+    prober: str = ""
+    """The name of the prober's ServiceAccount there; empty: there is no prober."""
+    proof_age: timedelta = PROOF_AGE
 
 
 class Controller:
@@ -147,6 +151,10 @@ class Controller:
             certificates=Certificates(self.world, signer),
             authorities=Authorities(api, writer, signer, release, self._meter),
             controller=ServiceAccountRef(namespace=release.namespace, name=self._place.account),
+            prober=ServiceAccountRef(namespace=release.namespace, name=self._place.prober)
+            if self._place.prober
+            else None,
+            proof_age=self._place.proof_age,
             secrets_known=self._secrets.known,
             clock=self._clock,
             meter=self._meter,

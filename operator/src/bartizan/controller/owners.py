@@ -15,7 +15,7 @@ from bartizan.api.names import (
 )
 from bartizan.controller.keys import Key, namespace_key, policy_key
 from bartizan.core.model import ObjectRef
-from bartizan.core.namespace import ACCESS_NAME
+from bartizan.core.namespace import ACCESS_NAME, PROBES_NAME
 
 _NETWORK_POLICY_PREFIX: Final = network_policy_name("")
 _ACCESS_PREFIX, _ACCESS_SUFFIX = api_access_name("/").split("/")
@@ -24,7 +24,7 @@ _ACCESS_PREFIX, _ACCESS_SUFFIX = api_access_name("/").split("/")
 def owner_of(ref: ObjectRef, item: KubeObject | None) -> Key | None:
     """Return the key of whoever keeps the object at `ref`, or None if nobody does."""
     labels = (item or {}).get("metadata", {}).get("labels") or {}
-    if ref.kind == POLICY_INDEX.kind or ref.name in {BASELINE_NETWORK_POLICY, ACCESS_NAME}:
+    if ref.kind == POLICY_INDEX.kind or ref.name in {BASELINE_NETWORK_POLICY, ACCESS_NAME, PROBES_NAME}:
         return namespace_key(ref.namespace)
     if POLICY_LABEL in labels:
         return policy_key((ref.namespace, labels[POLICY_LABEL]))

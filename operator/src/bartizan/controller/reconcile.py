@@ -28,8 +28,10 @@ from bartizan.controller.writer import Writer
 from bartizan.core.access import AccessObserved
 from bartizan.core.gaps.surroundings import Surroundings
 from bartizan.core.model import InvalidPolicy, ObjectRef, PolicyView, Snapshot
-from bartizan.core.namespace import ACCESS_NAME, NamespaceObserved, ServiceAccountRef, plan_namespace
+from bartizan.core.namespace import ACCESS_NAME, PROBES_NAME, NamespaceObserved, ServiceAccountRef, plan_namespace
 from bartizan.core.network.api_server import granted
+from bartizan.core.network.compile import neighbours
+from bartizan.core.network.proof import Reports, read_report, speaks_of
 from bartizan.core.ownership import is_ours
 from bartizan.core.plan import Plan
 from bartizan.core.posture import CertificateOutcome, PolicyObserved, plan_failure, plan_policy
@@ -71,6 +73,8 @@ class Reconciler:
         certificates: Certificates,
         authorities: Authorities,
         controller: ServiceAccountRef,
+        prober: ServiceAccountRef | None,
+        proof_age: timedelta,
         secrets_known: Callable[[str], bool],
         clock: Clock,
         meter: Meter,
@@ -82,6 +86,8 @@ class Reconciler:
         self._certificates = certificates
         self._authorities = authorities
         self._controller = controller
+        self._prober = prober
+        self._proof_age = proof_age
         self._secrets_known = secrets_known
         self._clock = clock
         self._meter = meter
@@ -134,6 +140,8 @@ class Reconciler:
             access=await self._access(policy, look=governed),
             strays=self._strays(policy) if isinstance(policy, PolicyView) else (),
             surroundings=self._surroundings(policy),
+            reports=self._reports(policy) if isinstance(policy, PolicyView) else {},
+            proof_age=self._proof_age,
         )
         plan = plan_policy(policy, snapshot=self._world.snapshot(), observed=observed, certificate=certificate, now=now)
         self._measure(key, plan.status.item["status"] if plan.status else item.get("status") or {}, certificate)
@@ -156,13 +164,16 @@ class Reconciler:
             index=self._world.item(POLICY_INDEX, key.name, INDEX_NAME),
             isolation=self._isolation(key.name),
             access=self._world.item(ROLE_BINDING, key.name, ACCESS_NAME),
+            probes=self._world.item(ROLE_BINDING, key.name, PROBES_NAME),
             network_policies=frozenset(
                 item["metadata"]["name"]
                 for item in self._world.store.list(NETWORK_POLICY, namespace=key.name)
                 if is_ours(item)
             ),
         )
-        return plan_namespace(namespace, snapshot=snapshot, observed=observed, controller=self._controller)
+        return plan_namespace(
+            namespace, snapshot=snapshot, observed=observed, controller=self._controller, prober=self._prober
+        )
 
     def _isolation(self, namespace: str) -> KubeObject | None:
         item = self._world.item(NETWORK_POLICY, namespace, BASELINE_NETWORK_POLICY)
@@ -205,6 +216,16 @@ class Reconciler:
         if isinstance(policy, InvalidPolicy):
             return Surroundings()
         return self._world.surroundings.of(policy, self._world.snapshot())
+
+    def _reports(self, policy: PolicyView) -> Reports:
+        """Return what the prober saw of the policy and its neighbours, as far as their NetworkPolicies are still the same."""
+        found = {}
+        for namespace, name in (policy.key, *neighbours(policy)):
+            item = self._world.item(POLICY, namespace, name)
+            report = read_report(item) if item else None
+            if report and speaks_of(report, self._world.item(NETWORK_POLICY, namespace, network_policy_name(name))):
+                found[namespace, name] = report
+        return found
 
     def _strays(self, policy: PolicyView) -> tuple[KubeObject, ...]:
         """Return certificate Secrets of the policy under former names, once the one of the present name exists."""

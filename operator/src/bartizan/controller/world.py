@@ -33,6 +33,7 @@ from bartizan.controller.callers import Callers
 from bartizan.controller.floors import Floors
 from bartizan.controller.keys import SERVING_KEY, Key, namespace_key, policy_key, trust_domain_key
 from bartizan.controller.owners import owner_of
+from bartizan.controller.probed import ProbedTimes
 from bartizan.controller.ranges import stored_ranges
 from bartizan.controller.surroundings import SurroundingsPicture
 from bartizan.core.capabilities import Capabilities
@@ -74,6 +75,7 @@ class World:
         self._system = frozenset({*SYSTEM_NAMESPACES, release_namespace})
         self._policies: dict[PolicyKey, PolicyView | InvalidPolicy] = {}
         self._callers = Callers(self._policies)
+        self._probes = ProbedTimes()
         self._namespaces: dict[str, NamespaceView] = {}
         self._services: dict[tuple[str, str], ServiceView] = {}
         self._trust_domains: dict[str, TrustDomainView | Unreadable] = {}
@@ -182,7 +184,8 @@ class World:
     def _policy_changed(self, key: PolicyKey, item: KubeObject | None) -> frozenset[Key]:
         before = self._policies.get(key)
         if item and before and (before.uid, before.generation) == _version(item):
-            return frozenset({policy_key(key)})
+            near = self._callers.around({key}) if self._probes.news(key, item) else set()
+            return frozenset(policy_key(other) for other in near | {key})
         after = read_policy(item) if item else None
         around = self._callers.changed(key, before, after)
         if after:

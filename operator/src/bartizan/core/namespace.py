@@ -23,9 +23,13 @@ ACCESS_NAME: Final = "bartizan-certificates"
 """The RoleBinding in each governed namespace, and the chart's ClusterRole that it binds."""
 
 
+PROBES_NAME: Final = "bartizan-probes"
+"""The same for the prober, in enforced namespaces only: what the gate does not judge, the prober must not create."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceAccountRef:
-    """Who the controller is: the subject that gets access to a governed namespace's Secrets."""
+    """Who gets access: the controller to a governed namespace's Secrets, the prober to its own pods."""
 
     namespace: str
     name: str
@@ -38,44 +42,64 @@ class NamespaceObserved:
     index: KubeObject | None = None
     isolation: KubeObject | None = None
     access: KubeObject | None = None
+    probes: KubeObject | None = None
     network_policies: Collection[str] = ()
     """The names of the policies' NetworkPolicies that exist."""
 
 
 def plan_namespace(
-    namespace: NamespaceView, *, snapshot: Snapshot, observed: NamespaceObserved, controller: ServiceAccountRef
+    namespace: NamespaceView,
+    *,
+    snapshot: Snapshot,
+    observed: NamespaceObserved,
+    controller: ServiceAccountRef,
+    prober: ServiceAccountRef | None = None,
 ) -> Plan:
-    """Return what is to be done for one namespace, in the order in which it is safe."""
+    """Return what is to be done for one namespace, in the order in which it is safe. `prober` is None where there is none."""
     if namespace.deleting:
         return Plan()
     if namespace.mode is Mode.NOT_GOVERNED:
-        return Plan(deletes=removal(observed.isolation) + removal(observed.index) + removal(observed.access))
+        kept = (observed.isolation, observed.index, observed.access, observed.probes)
+        return Plan(deletes=tuple(delete for item in kept for delete in removal(item)))
     mine = [policy for policy in snapshot.policies.values() if policy.namespace == namespace.name]
     applies = (
         *upkeep(access_binding(namespace.name, controller), observed.access, manager="bartizan/access"),
         *upkeep(compile_index(namespace.name, mine), observed.index, manager="bartizan/index"),
     )
     if namespace.mode is not Mode.ENFORCE:
-        return Plan(applies=applies, deletes=removal(observed.isolation))
+        return Plan(applies=applies, deletes=removal(observed.isolation) + removal(observed.probes))
+    unprobed = removal(observed.probes) if prober is None else ()
     if observed.isolation is None and any(
         network_policy_name(policy.name) not in observed.network_policies for policy in mine
     ):
-        return Plan(applies=applies, requeue_after=SOON)
+        return Plan(applies=applies, deletes=unprobed, requeue_after=SOON)
     isolation = upkeep(
         spelled_out(baseline_policy(namespace.name)), observed.isolation, manager="bartizan/networkpolicy"
     )
-    return Plan(applies=(*applies, *isolation))
+    probes = (
+        upkeep(probes_binding(namespace.name, prober), observed.probes, manager="bartizan/access") if prober else ()
+    )
+    return Plan(applies=(*applies, *isolation, *probes), deletes=unprobed)
 
 
 def access_binding(namespace: str, controller: ServiceAccountRef) -> KubeObject:
     """Return the RoleBinding that lets the controller keep certificate Secrets in one namespace, and in no other."""
+    return _binding(ACCESS_NAME, namespace, controller)
+
+
+def probes_binding(namespace: str, prober: ServiceAccountRef) -> KubeObject:
+    """Return the RoleBinding that lets the prober make probe pods in one namespace, and in no other."""
+    return _binding(PROBES_NAME, namespace, prober)
+
+
+def _binding(name: str, namespace: str, subject: ServiceAccountRef) -> KubeObject:
     group = "rbac.authorization.k8s.io"
     return sealed(
         {
             "apiVersion": ROLE_BINDING.api_version,
             "kind": ROLE_BINDING.kind,
-            "metadata": {"name": ACCESS_NAME, "namespace": namespace, "labels": {MANAGED_BY_LABEL: MANAGED_BY}},
-            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": ACCESS_NAME},
-            "subjects": [{"kind": "ServiceAccount", "name": controller.name, "namespace": controller.namespace}],
+            "metadata": {"name": name, "namespace": namespace, "labels": {MANAGED_BY_LABEL: MANAGED_BY}},
+            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": name},
+            "subjects": [{"kind": "ServiceAccount", "name": subject.name, "namespace": subject.namespace}],
         }
     )

@@ -11,6 +11,7 @@ from bartizan.api.v1alpha1 import EdgeStatus
 from bartizan.core.conditions import Observation, Status
 from bartizan.core.injection.plan import annotations
 from bartizan.core.model import InvalidPolicy, PolicyView
+from bartizan.core.network.proof import Proof
 from bartizan.core.overlap import Conflict
 from bartizan.core.reasons import ConditionType, Mode, Reason
 
@@ -42,8 +43,8 @@ def failed(message: str, *, reason: Reason = Reason.RECONCILE_FAILED) -> Observa
     return _observed(ConditionType.READY, "False", reason, message)
 
 
-def network(mode: Mode, name: str, *, conflict: bool) -> Observation:
-    """NetworkEnforced."""
+def network(mode: Mode, name: str, *, conflict: bool, proof: Proof | None = None) -> Observation:
+    """NetworkEnforced: proven, contradicted, or neither. Times are told, never ages: a status must not age by itself."""
     kind = ConditionType.NETWORK_ENFORCED
     if mode is not Mode.ENFORCE:
         message = f"the namespace is in {mode.lower()} mode: no traffic is cut; label it {ENFORCEMENT_LABEL}=enforce"
@@ -51,9 +52,18 @@ def network(mode: Mode, name: str, *, conflict: bool) -> Observation:
     if conflict:
         message = f"a NetworkPolicy {name} exists that bartizan did not make; it is left alone: rename or delete it"
         return _observed(kind, "False", Reason.FIELD_CONFLICT, message)
-    return _observed(
-        kind, "Unknown", Reason.NOT_PROVEN, f"NetworkPolicy {name} is written; no probe has shown that packets obey it"
-    )
+    if proof is None or proof.since is None:
+        written = f"NetworkPolicy {name} is written; no probe has shown that packets obey it"
+        return _observed(kind, "Unknown", Reason.NOT_PROVEN, written)
+    if proof.contradictions:
+        found = _some(proof.contradictions)
+        fix = "look for NetworkPolicies or network settings that are not bartizan's"
+        return _observed(kind, "False", Reason.PROBE_FAILED, f"NetworkPolicy {name} is not obeyed: {found}; {fix}")
+    if proof.doubts:
+        return _observed(kind, "Unknown", Reason.NOT_PROVEN, f"not proven: {_some(proof.doubts)}")
+    when = proof.since.strftime("%Y-%m-%dT%H:%M:%SZ")
+    told = f"what is declared passes and what is not declared does not; oldest probe {when}"
+    return _observed(kind, "True", Reason.PROVEN, told)
 
 
 def secrets_injected(policy: PolicyView, mode: Mode, index: KubeObject | None) -> Observation:
@@ -125,8 +135,12 @@ def _narrowed(edge: EdgeStatus) -> bool:
 
 
 def _listed(edges: Sequence[EdgeStatus]) -> str:
-    named = "; ".join(_edge(edge) for edge in edges[:_NAMED])
-    more = len(edges) - _NAMED
+    return _some([_edge(edge) for edge in edges])
+
+
+def _some(sentences: Sequence[str]) -> str:
+    named = "; ".join(sentences[:_NAMED])
+    more = len(sentences) - _NAMED
     return named + (f"; and {more} more" if more > 0 else "")
 
 

@@ -19,6 +19,7 @@ FieldManager = Literal[
     "bartizan/authority",
     "bartizan/serving",
     "bartizan/status",
+    "bartizan/probes",
 ]
 """One writer and purpose each, so that `kubectl get --show-managed-fields` tells who wrote what."""
 

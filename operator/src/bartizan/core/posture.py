@@ -14,10 +14,8 @@ from bartizan.api.v1alpha1 import (
     CapabilitiesStatus,
     CertificateStatus,
     Condition,
-    EdgeStatus,
     EmittedObject,
     PolicyStatus,
-    PolicySummary,
 )
 from bartizan.core.access import AccessObserved, plan_access, with_conflict
 from bartizan.core.capabilities import Capabilities
@@ -26,6 +24,7 @@ from bartizan.core.gaps.find import find_gaps
 from bartizan.core.gaps.surroundings import Surroundings
 from bartizan.core.model import InvalidPolicy, ObjectRef, PolicyView, Snapshot
 from bartizan.core.network.compile import CompiledNetwork, compile_network
+from bartizan.core.network.proof import PROOF_AGE, Proof, Reports, prove, without_report
 from bartizan.core.network.requests import first_seen, open_requests
 from bartizan.core.observations import (
     consent,
@@ -41,6 +40,7 @@ from bartizan.core.ownership import is_ours, removal, spelled_out, upkeep
 from bartizan.core.plan import Apply, Delete, Event, Plan
 from bartizan.core.reasons import ConditionType, Mode, Reason
 from bartizan.core.shared_ground import overlaps, shared_identity, siblings
+from bartizan.core.summary import summary
 
 MAX_LISTED: Final = 50
 """How many edges, requests and gaps a status lists; the summary counts all."""
@@ -68,6 +68,10 @@ class PolicyObserved:
     """Objects of ours that belong to this policy under names it no longer uses."""
     surroundings: Surroundings = field(default_factory=Surroundings)
     """What others made around it."""
+    reports: Reports = field(default_factory=dict)
+    """What the prober saw of this policy and its neighbours, as far as it speaks of the NetworkPolicies in force."""
+    proof_age: timedelta = PROOF_AGE
+    """How old a probe may be and still prove something."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,18 +126,18 @@ def _governed(
     compiled = compile_network(policy, snapshot)
     access = plan_access(policy, compiled.access, observed.access)
     compiled = replace(compiled, access=access.kept, edges=with_conflict(compiled.edges, access.conflict))
-    existing = observed.network_policy
+    existing, enforced = observed.network_policy, mode is Mode.ENFORCE
+    proof = prove(policy.key, compiled, observed.reports if enforced else {}, now=now, max_age=observed.proof_age)
+    compiled = replace(compiled, edges=proof.edges)
     conflict = existing is not None and not is_ours(existing, owner_uid=policy.uid)
-    enforced = mode is Mode.ENFORCE
     deletes = (*access.deletes, *(delete for stray in observed.strays for delete in removal(stray)))
     applies = (*certificate.applies, *access.applies)
     if enforced and not conflict:
         desired = spelled_out(compiled.network_policy)
         applies = (*upkeep(desired, existing, manager="bartizan/networkpolicy"), *applies)
-    if not enforced:
-        deletes = (*_opened(policy, observed), *deletes)
+    deletes = deletes if enforced else (*_opened(policy, observed), *deletes)
     others = (
-        network(mode, compiled.network_policy["metadata"]["name"], conflict=conflict),
+        network(mode, compiled.network_policy["metadata"]["name"], conflict=conflict, proof=proof),
         identity(overlaps(policy, siblings(policy, snapshot))),
         certificate.observation,
         secrets_injected(policy, mode, observed.index),
@@ -146,14 +150,15 @@ def _governed(
     waits = (
         certificate.look_after,
         LOOK_AGAIN if conflict or access.conflict else None,
-        _until_change(compiled, now),
+        _until_change(compiled, proof, now),
         _waits_for_isolation(observed, enforced=enforced),
     )
     return _joined(plan, applies=applies, deletes=deletes, look_after=soonest(waits))
 
 
-def _until_change(compiled: CompiledNetwork, now: datetime) -> timedelta | None:
-    return compiled.changes_at - now if compiled.changes_at else None
+def _until_change(compiled: CompiledNetwork, proof: Proof, now: datetime) -> timedelta | None:
+    """Return how long what is said of the edges holds by itself: until a rule ends, or a proof is too old."""
+    return soonest(moment - now for moment in (compiled.changes_at, proof.lapses) if moment)
 
 
 def _status(
@@ -170,7 +175,7 @@ def _status(
     emitted += [emitted_object(item) for item in compiled.access]
     return PolicyStatus(
         mode=mode.value,
-        summary=_summary(compiled.edges),
+        summary=summary(compiled.edges),
         edges=compiled.edges[:MAX_LISTED],
         certificate=certificate.status,
         capabilities=CapabilitiesStatus(**asdict(capabilities)),
@@ -209,17 +214,6 @@ def soonest(waits: Iterable[timedelta | None]) -> timedelta | None:
     return min((wait for wait in waits if wait is not None), default=None)
 
 
-def _summary(edges: tuple[EdgeStatus, ...]) -> PolicySummary:
-    states = [edge.state for edge in edges]
-    return PolicySummary(
-        edges=len(states),
-        applied=states.count("Applied"),
-        pending=states.count("PendingConsent"),
-        degraded=states.count("Degraded") + states.count("Denied"),
-        expired=states.count("Expired"),
-    )
-
-
 def _opened(policy: PolicyView, observed: PolicyObserved) -> tuple[Delete, ...]:
     """Prune the NetworkPolicy where nothing is enforced: after the isolation is gone, or its traffic would be cut."""
     existing = observed.network_policy
@@ -244,7 +238,7 @@ def _spoken(
     before = read_conditions(observed.item)
     conditions = laid_over(before, observations, generation=policy.generation, now=now)
     said = dumped(status.model_copy(update={"observed_generation": policy.generation, "conditions": conditions}))
-    if said == lean(observed.item.get("status") or {}):
+    if said == lean(without_report(observed.item.get("status"))):
         return Plan()
     told = [
         one for one in changed(before, conditions) if one.type in {ConditionType.READY, ConditionType.CERTIFICATE_READY}
@@ -272,7 +266,7 @@ def plan_failure(
     before = read_conditions(item)
     (ready_now,) = laid_over(before, (failed(message, reason=reason),), generation=policy.generation, now=now)
     others = [dumped(one) for one in before if one.type != ready_now.type]
-    observed = item.get("status") or {}
+    observed = without_report(item.get("status"))
     said = lean({**observed, "observedGeneration": policy.generation, "conditions": [dumped(ready_now), *others]})
     if said == lean(observed):
         return Plan()

@@ -45,6 +45,12 @@ class Reason(StrEnum):
     # NetworkEnforced
     NOT_PROVEN = "NotProven"
     """The NetworkPolicy is written; no probe has shown that packets obey it."""
+    PROVEN = "Proven"
+    """Probes have shown that what is declared passes and what is not declared does not."""
+    PROBE_FAILED = "ProbeFailed"
+    """A probe contradicts: an undeclared connection was made, or a declared one was not."""
+    NOT_PROVABLE = "NotProvable"
+    """The edge is written, and no connection can show that packets obey it (UDP, port ranges, peers without a policy)."""
     REPORT_ONLY = "ReportOnly"
     """The namespace is in warn or audit mode: nothing is cut."""
     # CertificateReady

@@ -1,7 +1,8 @@
 """What bartizan asks of a Kubernetes API server, and nothing more.
 
 The whole operator is written against this protocol: the real client and the in-memory fake keep the same promises, and one
-contract suite holds both to them. There is no create, update or patch verb: every write is a server-side apply.
+contract suite holds both to them. Every write is a server-side apply, but for `create`: whoever may apply may also change what
+is there, and the prober must not be able to change a running pod.
 """
 
 from collections.abc import AsyncGenerator
@@ -53,6 +54,10 @@ class KubeApi(Protocol):
         With `metadata.resourceVersion` in `item` the write succeeds only on exactly that version. `status` writes the
         status subresource. Raises ConflictError when another manager owns a field and `force` is off.
         """
+        ...
+
+    async def create(self, item: KubeObject, *, manager: str) -> KubeObject:
+        """Create `item` and return it as it then is; raises ConflictError if one of that name exists."""
         ...
 
     async def delete(self, ref: ObjectRef, *, uid: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The real API server behind `KubeApi`: raw JSON over HTTPS, every write a server-side apply."""
+"""The real API server behind `KubeApi`: raw JSON over HTTPS, every write but `create` a server-side apply."""
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
@@ -102,6 +102,15 @@ class Client:
             call, "PATCH", path, query=query, body=item, content_type=_APPLY
         )
         return done
+
+    async def create(self, item: KubeObject, *, manager: str) -> KubeObject:
+        """Create; an object of that name is ConflictError."""
+        ref = ObjectRef.of(item)
+        call = _call("create", ref, manager)
+        made: KubeObject = await self._transport.request(
+            call, "POST", call.kind.path(ref.namespace), query={"fieldManager": manager}, body=item
+        )
+        return made
 
     async def delete(self, ref: ObjectRef, *, uid: str | None = None) -> None:
         """Delete in the background; absent is success, another uid is ConflictError."""

@@ -7,14 +7,18 @@ with the variable's name, because a controller that runs with half of its settin
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Final, Literal, cast
 
+from bartizan.api.duration import parse_duration
+from bartizan.core.network.proof import PROOF_AGE
 from bartizan.errors import BartizanError
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 _LEVELS: Final = ("debug", "info", "warning", "error")
 _MOST_WORKERS: Final = 64
+_SHORTEST: Final = timedelta(minutes=1)
 
 
 class SettingsError(BartizanError):
@@ -53,6 +57,12 @@ class ControllerSettings:
     webhook_service: str = "bartizan-webhook"
     """BARTIZAN_WEBHOOK_SERVICE: the Service the API server calls the webhook by; its names stand in the serving certificate.
     The default is the chart's."""
+    prober: str = ""
+    """BARTIZAN_PROBER: the prober's ServiceAccount in the release's namespace, which is given access to enforced namespaces.
+    Left out: there is no prober, and what it was given is taken back."""
+    proof_max_age: timedelta = PROOF_AGE
+    """BARTIZAN_PROOF_MAX_AGE: how long a probe proves an edge, as a duration such as 30m; at least 1m. The default is three of
+    the prober's own intervals, so that one lost run does not cost the proof."""
     workers: int = 4
     """BARTIZAN_WORKERS: keys looked at at once, 1 to 64. Four hide the API server's answer times; more only crowd it."""
 
@@ -79,6 +89,10 @@ def controller_settings(environ: Mapping[str, str]) -> ControllerSettings:
         lease_name=given.get("lease_name", defaults.lease_name),
         identity=given.get("identity", "") or socket.gethostname(),
         webhook_service=given.get("webhook_service", defaults.webhook_service),
+        prober=given.get("prober", ""),
+        proof_max_age=read_span("BARTIZAN_PROOF_MAX_AGE", given["proof_max_age"])
+        if "proof_max_age" in given
+        else defaults.proof_max_age,
         workers=_workers(given.get("workers", str(defaults.workers))),
     )
 
@@ -93,6 +107,21 @@ def read_address(name: str, text: str) -> Address:
     if not colon or not port.isdecimal() or int(port) > 65535:
         raise SettingsError(f"{name} is {text!r}: it must be host:port with a port from 0 to 65535, as in 0.0.0.0:9090")
     return Address(host=host.strip("[]") or "0.0.0.0", port=int(port))
+
+
+def read_span(name: str, text: str) -> timedelta:
+    """Return the duration in `text`.
+
+    Raises:
+        SettingsError: it has another form, or is shorter than a minute.
+    """
+    try:
+        span = parse_duration(text)
+    except ValueError as error:
+        raise SettingsError(f"{name}: {error}") from None
+    if span < _SHORTEST:
+        raise SettingsError(f"{name} is {text!r}: it must be at least 1m")
+    return span
 
 
 def _kubeconfig(text: str) -> Path | None:

@@ -76,6 +76,8 @@ async def _run(settings: ControllerSettings) -> None:
             release=Release(namespace=settings.namespace, webhook_service=settings.webhook_service),
             account=settings.service_account,
             workers=settings.workers,
+            prober=settings.prober,
+            proof_age=settings.proof_max_age,
         ),
         leadership=Leadership(api, settings.namespace, settings.lease_name, settings.identity, clock=clock),
         recorder=EventRecorder(api),

@@ -25,7 +25,7 @@ from bartizan.testing.merge import Owner, apply_to, conflicts, update_to
 from bartizan.testing.selectors import matches_fields, matches_labels
 
 Items: TypeAlias = list[KubeObject]
-Verb: TypeAlias = Literal["apply", "apply-status", "delete"]
+Verb: TypeAlias = Literal["apply", "apply-status", "create", "delete"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +172,18 @@ class FakeKube:
             changed = live is None or stored["metadata"]["resourceVersion"] != live["metadata"]["resourceVersion"]
             self.writes.append(Write(verb, ref, manager, changed))
             return stored
+
+    async def create(self, item: KubeObject, *, manager: str) -> KubeObject:
+        """Create; an object of that name is ConflictError."""
+        ref, kind = rules.placed(item)
+        with self._call(Call("create", kind, ref.namespace, ref.name, manager)) as call:
+            await asyncio.sleep(0)
+            if ref in self._items:
+                msg = f"{call}: 409 AlreadyExists: {kind.plural} {ref.name!r} already exists"
+                raise ConflictError(msg, reason="AlreadyExists")
+            made = self.put(item, manager=manager)
+            self.writes.append(Write("create", ref, manager))
+            return made
 
     async def delete(self, ref: ObjectRef, *, uid: str | None = None) -> None:
         """Delete; absent is success, another uid is ConflictError."""

@@ -16,6 +16,7 @@ from bartizan.api.v1alpha1.network import (
     WorkloadPeer,
 )
 from bartizan.api.v1alpha1.policy import ServiceSecurityPolicySpec, Workload
+from bartizan.api.v1alpha1.probes import ProbedFlow, ProbeReport
 from bartizan.api.v1alpha1.secrets import SecretFile, SecretItem, Secrets, VaultSource
 from bartizan.api.v1alpha1.status import (
     CapabilitiesStatus,
@@ -55,6 +56,8 @@ __all__ = [
     "PolicyStatus",
     "PolicySummary",
     "Port",
+    "ProbeReport",
+    "ProbedFlow",
     "Protocol",
     "RequestStatus",
     "Requirement",

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from bartizan.api.v1alpha1.common import ApiModel
+from bartizan.api.v1alpha1.probes import ProbeReport
 
 
 class Condition(ApiModel):
@@ -41,12 +42,15 @@ class EdgeStatus(ApiModel):
     """The called side, for an egress edge."""
     ports: tuple[str, ...] = ()
     """Port and protocol, such as `8443/TCP`."""
-    state: Literal["Applied", "PendingConsent", "Degraded", "Denied", "Expired"]
-    """Applied: written. PendingConsent: the other side has not declared it. Expired: it ended. Degraded, Denied: see reason."""
+    state: Literal["Applied", "Enforced", "PendingConsent", "Degraded", "Denied", "Expired"]
+    """Applied: written. Enforced: written, and probes have shown that packets obey it. PendingConsent: the other side has not
+    declared it. Expired: it ended. Degraded, Denied: see reason."""
     reason: str | None = None
     """Why it is not simply applied, from a closed set."""
     message: str | None = None
     """The same for a person; or the reason the policy gives for the edge."""
+    proven: datetime | None = None
+    """When the probes were made that prove an enforced edge; the older of both ends' runs."""
     until: datetime | None = None
     """When the edge closes by itself, or a port of it does, whichever side says so; for an expired one when it closed."""
 
@@ -132,7 +136,9 @@ class PolicySummary(ApiModel):
     edges: int = 0
     """All declared edges."""
     applied: int = 0
-    """Edges written on both sides."""
+    """Edges written on both sides, enforced ones included."""
+    enforced: int = 0
+    """Edges that probes have proven."""
     pending: int = 0
     """Edges that wait for the other side."""
     degraded: int = 0
@@ -168,3 +174,5 @@ class PolicyStatus(ApiModel):
     """What the cluster can do; left out for a policy of which nothing is made."""
     emitted: tuple[EmittedObject, ...] = ()
     """What bartizan keeps for this policy."""
+    probes: ProbeReport | None = None
+    """What the prober saw last, if it is installed. The prober writes it, the controller reads it."""

@@ -16,6 +16,8 @@ from bartizan.core.checks.settings import GOVERNED, AdmissionSettings
 
 CERTIFICATES_ROLE: Final = "bartizan-certificates"
 """The ClusterRole, and the RoleBinding per namespace, by which the controller writes certificate Secrets."""
+PROBES_ROLE: Final = "bartizan-probes"
+"""The ClusterRole, and the RoleBinding per enforced namespace, by which the prober makes probe pods."""
 MOST_RIGHTS: Final = 20
 """How many rights (verb times resource times name) one write of a policy may add: an authorizer check costs 350,000 of the
 10,000,000 units that CEL has for one policy and request (k8s.io/apiserver pkg/cel/library, pkg/apis/cel)."""
@@ -31,12 +33,6 @@ _OF_A_POLICY: Final = (
 
 def bindings_guard(settings: AdmissionSettings) -> KubeObject:
     """Return the parts of the guard over the controller's RoleBindings."""
-    namespaced = f"s.?namespace.orValue('') == '{settings.release_namespace}'"
-    ours = (
-        f"variables.item.metadata.name == '{CERTIFICATES_ROLE}' && object.roleRef.kind == 'ClusterRole' && "
-        f"object.roleRef.name == '{CERTIFICATES_ROLE}' && object.?subjects.orValue([]).size() == 1 && "
-        f"object.subjects.all(s, s.kind == 'ServiceAccount' && s.name == '{settings.controller_account}' && {namespaced})"
-    )
     service = (
         f"{_OF_A_POLICY} && object.roleRef.kind == 'Role' && object.roleRef.name == object.metadata.name && "
         "object.?subjects.orValue([]).size() == 1 && object.subjects.all(s, s.kind == 'ServiceAccount' && "
@@ -45,16 +41,31 @@ def bindings_guard(settings: AdmissionSettings) -> KubeObject:
     variables = [
         _ITEM,
         _governed(settings),
-        {"name": "own", "expression": ours},
+        {"name": "own", "expression": _hands_out(CERTIFICATES_ROLE, settings.controller_account, settings)},
+        {
+            "name": "probes",
+            "expression": f"{_mode(settings)} == 'enforce' && {_hands_out(PROBES_ROLE, settings.prober_account, settings)}",
+        },
         {"name": "service", "expression": service},
     ]
     message = (
         f"bartizan: {settings.controller} may only write RoleBindings of governed namespaces: {CERTIFICATES_ROLE}, of that "
-        "ClusterRole to itself, and ssp-<policy>-api, of the Role of that name to one ServiceAccount of the namespace"
+        f"ClusterRole to itself, {PROBES_ROLE}, of that one to the prober where it is enforced, and ssp-<policy>-api, of the "
+        "Role of that name to one ServiceAccount of the namespace"
     )
-    named = f"variables.item.metadata.name == '{CERTIFICATES_ROLE}' || {_API_NAME}"
-    shape = "variables.own || variables.service"
+    named = f"variables.item.metadata.name in {_listed((CERTIFICATES_ROLE, PROBES_ROLE))} || {_API_NAME}"
+    shape = "variables.own || variables.probes || variables.service"
     return _parts(settings, "rolebindings", variables, name="access", shape=shape, named=named, message=message)
+
+
+def _hands_out(role: str, account: str, settings: AdmissionSettings) -> str:
+    """Return the condition that a RoleBinding gives the ClusterRole of its own name to one account of the release."""
+    return (
+        f"variables.item.metadata.name == '{role}' && object.roleRef.kind == 'ClusterRole' && "
+        f"object.roleRef.name == '{role}' && object.?subjects.orValue([]).size() == 1 && "
+        f"object.subjects.all(s, s.kind == 'ServiceAccount' && s.name == '{account}' && "
+        f"s.?namespace.orValue('') == '{settings.release_namespace}')"
+    )
 
 
 def roles_guard(settings: AdmissionSettings) -> KubeObject:
@@ -178,11 +189,14 @@ def _parts(
     }
 
 
+def _mode(settings: AdmissionSettings) -> str:
+    return f"namespaceObject.metadata.?labels[?'{ENFORCEMENT_LABEL}'].orValue('{settings.default_word}')"
+
+
 def _governed(settings: AdmissionSettings) -> KubeObject:
-    mode = f"namespaceObject.metadata.?labels[?'{ENFORCEMENT_LABEL}'].orValue('{settings.default_word}')"
     return {
         "name": "governed",
-        "expression": f"{mode} in {_listed(GOVERNED)} && !(request.namespace in {_listed(settings.excluded)})",
+        "expression": f"{_mode(settings)} in {_listed(GOVERNED)} && !(request.namespace in {_listed(settings.excluded)})",
     }
 
 

@@ -15,6 +15,8 @@ _ACCOUNT: Final = "ZZ-controller-account-ZZ"
 _DEFAULT: Final = "ZZ-default-ZZ"
 _INJECTION: Final = "ZZ-injection-ZZ"
 _ENABLED: Final = ".Values.admission.enabled"
+_IMAGE: Final = "ZZ-image-ZZ"
+_PROBED: Final = "and .Values.admission.enabled .Values.prober.enabled"
 _INJECTED: Final = "and .Values.admission.enabled .Values.injection.enabled"
 
 
@@ -24,6 +26,7 @@ class HelmSettings(AdmissionSettings):
 
     release_namespace: str = _NAMESPACE
     controller_account: str = _ACCOUNT
+    image: str = _IMAGE
 
     @property
     def default_word(self) -> str:
@@ -44,12 +47,13 @@ class HelmSettings(AdmissionSettings):
         return self.requirement("any")
 
 
-def template(text: str, *, injection: bool = False) -> str:
+def template(text: str, *, injection: bool = False, prober: bool = False) -> str:
     """Return the YAML of objects made with `HelmSettings` as a template of the chart."""
     text = text.replace("{{", "{{ `{{` }}")
     for word, expression in _expressions().items():
         text = text.replace(word, expression)
-    return f"{{{{- if {_INJECTED if injection else _ENABLED} }}}}\n{text}{{{{- end }}}}\n"
+    condition = _INJECTED if injection else _PROBED if prober else _ENABLED
+    return f"{{{{- if {condition} }}}}\n{text}{{{{- end }}}}\n"
 
 
 def _expressions() -> dict[str, str]:
@@ -58,6 +62,7 @@ def _expressions() -> dict[str, str]:
         f"- {_NAMESPACE}\n": "- {{ .Release.Namespace | quote }}\n",
         _NAMESPACE: "{{ .Release.Namespace }}",
         _ACCOUNT: '{{ include "bartizan.controller.serviceAccountName" . }}',
+        _IMAGE: '{{ include "bartizan.image" . }}',
         _DEFAULT: "{{ .Values.enforcement.default }}",
         _INJECTION: "{{ .Values.injection.enabled }}",
         "ZZ-operator-any-ZZ": '{{ ternary "In" "NotIn" (eq .Values.enforcement.default "Off") }}',

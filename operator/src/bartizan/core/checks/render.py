@@ -17,7 +17,7 @@ from bartizan.api.kinds import (
     Kind,
 )
 from bartizan.api.names import ENFORCEMENT_LABEL, INDEX_NAME, KubeObject
-from bartizan.core.checks import cel, exposure_guard, guards
+from bartizan.core.checks import cel, exposure_guard, guards, probe
 from bartizan.core.checks.check import Scope
 from bartizan.core.checks.message import REFUSED, WOULD_BE_REFUSED
 from bartizan.core.checks.settings import GOVERNED, LABELS, AdmissionSettings
@@ -63,20 +63,17 @@ def admission_objects(settings: AdmissionSettings) -> list[KubeObject]:
         *(inject(settings) if settings.injection else []),
         *guards.guards(settings),
         *exposure_guard.exposure_guard(settings),
+        *(probe.guards(settings) if settings.prober else []),
     ]
 
 
 def gate(settings: AdmissionSettings) -> list[KubeObject]:
     """Return the policy that refuses pods, and its binding. Without an index every pod is refused."""
-    scopes = {
-        Scope.FLOOR: "true",
-        Scope.COVERAGE: "true",
-        Scope.INJECTION: f"request.operation == 'CREATE' && {settings.injection_word}",
-    }
-    return [
-        _validating(GATE, settings.selector("enforce"), [_POD_RULE], scopes, failure="Fail", verdict=REFUSED),
-        _binding(GATE, GATE, ["Deny"], missing="Deny"),
-    ]
+    injected = f"request.operation == 'CREATE' && {settings.injection_word} && !({probe.is_probe(settings)})"
+    scopes = {Scope.FLOOR: "true", Scope.COVERAGE: "true", Scope.INJECTION: injected}
+    policy = _validating(GATE, settings.selector("enforce"), [_POD_RULE], scopes, failure="Fail", verdict=REFUSED)
+    policy["spec"]["validations"].append(probe.shape(settings))
+    return [policy, _binding(GATE, GATE, ["Deny"], missing="Deny")]
 
 
 def templates(settings: AdmissionSettings) -> list[KubeObject]:
@@ -125,7 +122,7 @@ def inject(settings: AdmissionSettings) -> list[KubeObject]:
             "namespaceSelector": settings.governed_selector(),
             "resourceRules": [rule],
         },
-        "variables": mutation.variables(),
+        "variables": mutation.variables(spared=probe.is_probe(settings)),
         "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": mutation.patch()}}],
     }
     binding = {"policyName": INJECT, "paramRef": {"name": INDEX_NAME, "parameterNotFoundAction": "Allow"}}

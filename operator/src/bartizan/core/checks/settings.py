@@ -28,6 +28,12 @@ class AdmissionSettings:
     """The name of the controller's ServiceAccount in `release_namespace`."""
     default: Default = "Off"
     """How namespaces without the enforcement label are governed."""
+    prober_account: str = "bartizan-prober"
+    """The name of the prober's ServiceAccount in `release_namespace`."""
+    image: str = ""
+    """Bartizan's own image: the only one a probe pod may run."""
+    prober: bool = False
+    """Whether there is a prober, which needs guards of its own."""
     injection: bool = True
     """Whether new pods get annotations and identity; where they don't, the gate doesn't ask for them."""
 
@@ -40,6 +46,11 @@ class AdmissionSettings:
     def controller(self) -> str:
         """The controller's user name at the API server."""
         return f"system:serviceaccount:{self.release_namespace}:{self.controller_account}"
+
+    @property
+    def prober_user(self) -> str:
+        """The prober's user name at the API server."""
+        return f"system:serviceaccount:{self.release_namespace}:{self.prober_account}"
 
     @property
     def default_word(self) -> str:

@@ -36,15 +36,18 @@ _MOUNTS: Final = """variables.mounted.map(e, lists.range(object.spec.?{field}.or
   ).flatten()"""
 
 
-def variables() -> list[KubeObject]:
-    """Return the variables of the mutation: `entry` is the pod's one policy, `mounted` the same if it has an identity."""
+def variables(*, spared: str) -> list[KubeObject]:
+    """Return the variables of the mutation: `entry` is the pod's one policy, `mounted` the same if it has an identity.
+
+    `spared` is the CEL condition under which a request gets nothing.
+    """
     return [
         {"name": "labels", "expression": "object.metadata.?labels.orValue({})"},
         {"name": "covering", "expression": covering_cel("variables.labels")},
         {
             "name": "entry",
             "expression": f"'{NODES_GROUP}' in request.userInfo.?groups.orValue([]) || variables.covering.size() != 1"
-            " ? [] : variables.covering",
+            f" || ({spared}) ? [] : variables.covering",
         },
         {"name": "mounted", "expression": "variables.entry.filter(e, has(e.identity))"},
     ]
