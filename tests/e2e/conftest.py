@@ -5,6 +5,7 @@ log and then take bartizan away.
 """
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -69,6 +70,7 @@ def shop(node_cluster: harness.Cluster) -> Shop:
     shown = subprocess.run(
         [sys.executable, "-m", "demo", "--name", node_cluster.name],
         cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "hack")},
         capture_output=True,
         text=True,
         check=False,
