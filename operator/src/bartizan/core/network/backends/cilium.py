@@ -22,6 +22,7 @@ from bartizan.core.network.expiry import in_force
 from bartizan.core.network.fqdn import LABELS_BELOW, refusal
 from bartizan.core.network.peers import NAMESPACE_LABEL
 from bartizan.core.network.ports import PortRange, merged, read_number
+from bartizan.core.network.ranges import inside, read_block
 from bartizan.core.network.rules import egress_problem
 from bartizan.core.network.verdicts import Draft
 from bartizan.core.select import to_kube
@@ -125,13 +126,23 @@ def _dns_peer(peer: KubeObject) -> KubeObject:
 
 
 def _api_ports(policy: PolicyView, snapshot: Snapshot) -> frozenset[PortRange]:
-    """Return the ports of the API server, if the policy may call it now and they are known."""
+    """Return the ports of the API server's endpoints, if the policy may call it now and they are known.
+
+    Cilium judges after the Service's address was rewritten, and where the API server runs its Service's port may be another's.
+    """
     called = any(
         rule.to.kubernetes_api is not None and egress_problem(policy, rule) is None and in_force(rule, snapshot.now)
         for rule in policy.spec.network.egress
     )
-    edge = api_server_edge(Draft(name="kubernetesAPI", inward=False), snapshot)
-    return frozenset(port for grant in edge.grants for port in grant.ports) if called else frozenset()
+    if not called:
+        return frozenset()
+    services = [block for block in map(read_block, snapshot.ranges.services) if block is not None]
+    ports: set[PortRange] = set()
+    for grant in api_server_edge(Draft(name="kubernetesAPI", inward=False), snapshot).grants:
+        block = read_block(grant.peer["ipBlock"]["cidr"])
+        if block is not None and not any(inside(block, service) for service in services):
+            ports |= grant.ports
+    return frozenset(ports)
 
 
 def _ports(ports: Iterable[PortRange]) -> list[KubeObject]:
