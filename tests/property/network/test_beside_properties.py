@@ -8,7 +8,7 @@ import re
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bartizan.core.capabilities import Capabilities
@@ -141,6 +141,7 @@ def by_cilium(spec, flow, asked):
     return None
 
 
+@settings(max_examples=60, deadline=None)
 @given(rules=st.lists(st.one_of(names, blocks), min_size=1, max_size=4), dns=answers)
 def test_both_objects_allow_exactly_what_is_declared(rules, dns):
     """For every address and port: open if and only if a rule declares it, by address or by a name that DNS points there."""
