@@ -201,13 +201,15 @@ class Reconciler:
         snapshot = self._world.snapshot()
         if not snapshot.capabilities.cluster_network_policy:
             return Plan()
-        isolation = {
+        standing = {
             name: self._world.item(NETWORK_POLICY, name, BASELINE_NETWORK_POLICY) for name in snapshot.namespaces
         }
+        isolated = frozenset(name for name, item in standing.items() if item and is_ours(item))
+        look = bool(isolated)
         observed = TiersObserved(
-            baseline=await self._found(CLUSTER_NETWORK_POLICY, "", BASELINE_NETWORK_POLICY),
-            metadata=await self._found(CLUSTER_NETWORK_POLICY, "", METADATA_NETWORK_POLICY),
-            isolated=frozenset(name for name, item in isolation.items() if item and is_ours(item)),
+            baseline=await self._found(CLUSTER_NETWORK_POLICY, "", BASELINE_NETWORK_POLICY, look=look),
+            metadata=await self._found(CLUSTER_NETWORK_POLICY, "", METADATA_NETWORK_POLICY, look=look),
+            isolated=isolated,
         )
         return plan_tiers(replace(self._world.snapshot(), now=now), observed)
 
