@@ -5,34 +5,22 @@ nobody foresaw is logged with its traceback and tried later as well.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
 
-from bartizan.api.kinds import (
-    CILIUM_NETWORK_POLICY,
-    CLUSTER_NETWORK_POLICY,
-    NETWORK_POLICY,
-    POLICY,
-    POLICY_INDEX,
-    ROLE,
-    ROLE_BINDING,
-    SECRET,
-    TRUST_DOMAIN,
-    Kind,
-)
+from bartizan.api.kinds import NETWORK_POLICY, POLICY, POLICY_INDEX, ROLE, ROLE_BINDING, SECRET, TRUST_DOMAIN, Kind
 from bartizan.api.names import (
     BASELINE_NETWORK_POLICY,
     INDEX_NAME,
-    METADATA_NETWORK_POLICY,
     POLICY_LABEL,
     KubeObject,
     api_access_name,
     network_policy_name,
 )
 from bartizan.controller.authorities import Authorities, plan_unreadable
+from bartizan.controller.beside import Beside
 from bartizan.controller.certificates import Certificates, unreachable
 from bartizan.controller.keys import Key, Subject
 from bartizan.controller.meter import Meter
@@ -43,8 +31,6 @@ from bartizan.core.gaps.surroundings import Surroundings
 from bartizan.core.model import InvalidPolicy, ObjectRef, PolicyView, Snapshot
 from bartizan.core.namespace import ACCESS_NAME, PROBES_NAME, NamespaceObserved, ServiceAccountRef, plan_namespace
 from bartizan.core.network.api_server import granted
-from bartizan.core.network.backends.cilium import wants_cilium
-from bartizan.core.network.backends.tiers import TiersObserved, plan_tiers
 from bartizan.core.network.compile import neighbours
 from bartizan.core.network.proof import Reports, read_report, speaks_of
 from bartizan.core.ownership import is_ours
@@ -106,6 +92,7 @@ class Reconciler:
         self._secrets_known = secrets_known
         self._clock = clock
         self._meter = meter
+        self._beside = Beside(world, self._found)
         self._waiting_since: dict[str, datetime] = {}
 
     async def reconcile(self, key: Key) -> timedelta | None:
@@ -135,7 +122,7 @@ class Reconciler:
             case Subject.SERVING:
                 return await self._authorities.plan_serving(now)
             case Subject.TIERS:
-                return await self._plan_tiers(now)
+                return await self._beside.plan_tiers(now)
 
     async def _plan_policy(self, key: Key, now: datetime) -> Plan:
         policy = self._world.policy((key.namespace, key.name))
@@ -159,7 +146,7 @@ class Reconciler:
             surroundings=self._surroundings(policy),
             reports=self._reports(policy) if isinstance(policy, PolicyView) else {},
             proof_age=self._proof_age,
-            cilium=await self._cilium(policy, snapshot, look=governed),
+            cilium=await self._beside.cilium(policy, snapshot, look=governed),
         )
         plan = plan_policy(policy, snapshot=self._world.snapshot(), observed=observed, certificate=certificate, now=now)
         self._measure(key, plan.status.item["status"] if plan.status else item.get("status") or {}, certificate)
@@ -196,22 +183,6 @@ class Reconciler:
     def _isolation(self, namespace: str) -> KubeObject | None:
         item = self._world.item(NETWORK_POLICY, namespace, BASELINE_NETWORK_POLICY)
         return item if item is not None and is_ours(item) else None
-
-    async def _plan_tiers(self, now: datetime) -> Plan:
-        snapshot = self._world.snapshot()
-        if not snapshot.capabilities.cluster_network_policy:
-            return Plan()
-        standing = {
-            name: self._world.item(NETWORK_POLICY, name, BASELINE_NETWORK_POLICY) for name in snapshot.namespaces
-        }
-        isolated = frozenset(name for name, item in standing.items() if item and is_ours(item))
-        look = bool(isolated)
-        observed = TiersObserved(
-            baseline=await self._found(CLUSTER_NETWORK_POLICY, "", BASELINE_NETWORK_POLICY, look=look),
-            metadata=await self._found(CLUSTER_NETWORK_POLICY, "", METADATA_NETWORK_POLICY, look=look),
-            isolated=isolated,
-        )
-        return plan_tiers(replace(self._world.snapshot(), now=now), observed)
 
     async def _plan_trust_domain(self, key: Key, now: datetime) -> Plan:
         domain = self._world.trust_domain(key.name)
@@ -260,10 +231,6 @@ class Reconciler:
             if report and speaks_of(report, self._world.item(NETWORK_POLICY, namespace, network_policy_name(name))):
                 found[namespace, name] = report
         return found
-    async def _cilium(self, policy: PolicyView | InvalidPolicy, snapshot: Snapshot, *, look: bool) -> KubeObject | None:
-        """Return the policy's CiliumNetworkPolicy; the API server is asked only where there is to be one."""
-        look = look and snapshot.capabilities.cilium and isinstance(policy, PolicyView) and wants_cilium(policy)
-        return await self._found(CILIUM_NETWORK_POLICY, policy.namespace, network_policy_name(policy.name), look=look)
 
     def _strays(self, policy: PolicyView) -> tuple[KubeObject, ...]:
         """Return certificate Secrets of the policy under former names, once the one of the present name exists."""

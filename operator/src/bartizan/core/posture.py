@@ -130,15 +130,14 @@ def _governed(
     access = plan_access(policy, compiled.access, observed.access)
     compiled = replace(compiled, access=access.kept, edges=with_conflict(compiled.edges, access.conflict))
     enforced, conflict = mode is Mode.ENFORCE, is_foreign(observed.network_policy, policy)
-    reports, now = observed.reports if enforced else {}, snapshot.now
-    proof = prove(policy.key, compiled, reports, now=now, max_age=observed.proof_age)
+    proof = _proof(policy, compiled, observed, snapshot)
     beside = plan_beside(policy, compiled.beside if enforced and not conflict else (), observed.cilium)
     compiled = replace(compiled, edges=proof.edges, beside=beside.kept)
     deletes = (*access.deletes, *beside.deletes, *(delete for stray in observed.strays for delete in removal(stray)))
     applies = (*certificate.applies, *access.applies)
     if enforced and not conflict:
-        desired = spelled_out(compiled.network_policy)
-        isolation = upkeep(desired, observed.network_policy, manager="bartizan/networkpolicy")
+        meant = spelled_out(compiled.network_policy)
+        isolation = upkeep(meant, observed.network_policy, manager="bartizan/networkpolicy")
         applies = (*beside.applies, *isolation, *applies)
     deletes = deletes if enforced else (*_opened(policy, observed), *deletes)
     others = (
@@ -151,14 +150,19 @@ def _governed(
     status = _status(mode, compiled, certificate, snapshot.capabilities, emits_network=enforced and not conflict)
     status = _with_neighbours(status, policy, compiled, snapshot, observed)
     spoken = (ready(others, compiled.edges), *others)
-    plan = _spoken(policy, observed, status, spoken, now=now) if certificate.settled else Plan()
+    plan = _spoken(policy, observed, status, spoken, now=snapshot.now) if certificate.settled else Plan()
     waits = (
         certificate.look_after,
         LOOK_AGAIN if conflict or access.conflict or beside.conflict else None,
-        _until_change(compiled, proof, now),
+        _until_change(compiled, proof, snapshot.now),
         _waits_for_isolation(observed, enforced=enforced),
     )
     return _joined(plan, applies=applies, deletes=deletes, look_after=soonest(waits))
+
+
+def _proof(policy: PolicyView, compiled: CompiledNetwork, observed: PolicyObserved, snapshot: Snapshot) -> Proof:
+    reports = observed.reports if snapshot.mode(policy.namespace) is Mode.ENFORCE else {}
+    return prove(policy.key, compiled, reports, now=snapshot.now, max_age=observed.proof_age)
 
 
 def _until_change(compiled: CompiledNetwork, proof: Proof, now: datetime) -> timedelta | None:
