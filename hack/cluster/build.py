@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from cluster import cache, debian
-from cluster.catalogue import DEFAULT_LANE, Program, binary, build_command, build_env, find, key, version
+from cluster.catalogue import DEFAULT_LANE, Program, binary, build_command, build_env, find, key
 from cluster.commands import run
 from cluster.errors import BuildFailed, CommandFailed
 from cluster.progress import Reporter
+from cluster.sources import source
 
 _LOCK = "build"
 PAUSE_COMMAND = ("gcc", "-Os", "-Wall", "-static")
@@ -60,16 +60,14 @@ def pause(report: Reporter) -> Path:
         BuildFailed: gcc refused it.
     """
     module = f"kubernetes-{DEFAULT_LANE}"
-    pinned = version(module, "k8s.io/kubernetes")
     output = cache.root() / "bin" / f"pause-{cache.digest(key(find('agnhost')), *PAUSE_COMMAND)}" / "pause"
     if output.exists():
         return output
     debian.require(debian.BUILD_C, report)
     with cache.locked(_LOCK), report.step("compiling pause (C)"), cache.replacing(output) as temporary:
         try:
-            found = run(["go", "mod", "download", "-json", f"k8s.io/kubernetes@{pinned}"], cwd=find("agnhost").folder)
-            source = Path(json.loads(found.stdout)["Dir"]) / "build" / "pause" / "linux" / "pause.c"
-            run([*PAUSE_COMMAND, "-o", str(temporary), str(source)])
+            program = source(module, "k8s.io/kubernetes") / "build" / "pause" / "linux" / "pause.c"
+            run([*PAUSE_COMMAND, "-o", str(temporary), str(program)])
         except CommandFailed as error:
             raise BuildFailed(f"pause does not compile. {error}") from error
     return output

@@ -169,6 +169,8 @@ def test_the_controller_changes_no_more_than_it_owns(cases) -> None:
         ("securitybaselines", ("any",), ("govern",)),
         ("networkpolicies", ("any",), ("create", "delete", "patch")),
         ("rolebindings", ("bartizan-certificates", "bartizan-probes"), ("create", "delete", "patch")),
+        ("ciliumnetworkpolicies", ("any",), ("create", "delete", "patch")),
+        ("clusternetworkpolicies", ("bartizan-baseline", "bartizan-metadata"), ("create", "delete", "patch")),
         # Held to one name and shape, in governed namespaces, by bartizan-guard-roles and bartizan-guard-access.
         ("roles", ("any",), ("bind", "create", "delete", "escalate", "patch")),
         ("rolebindings", ("any",), ("create", "delete", "patch")),

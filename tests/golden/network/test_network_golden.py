@@ -1,8 +1,8 @@
 """Whole policies in, whole NetworkPolicies and edges out, as files that a reviewer can read side by side.
 
-`input.yaml` is a stream: ServiceSecurityPolicies as users write them, and at the end one document with `ranges`, `baseline`
-and `namespaces` where a case needs them. `expected.yaml` holds every policy's edges and its NetworkPolicy's name and spec
-(labels, owner and hash are `emit`'s business and tested there).
+`input.yaml` is a stream: ServiceSecurityPolicies as users write them, and at the end one document with `ranges`, `baseline`,
+`namespaces`, `names` and `cilium` (written, accepted) where a case needs them. `expected.yaml` holds every policy's edges, its
+NetworkPolicy's name and spec and what stands beside it (labels, owner and hash are `emit`'s business and tested there).
 """
 
 from pathlib import Path
@@ -11,7 +11,9 @@ import pytest
 import yaml
 
 from bartizan.api.v1alpha1 import SecurityBaselineSpec
-from bartizan.core.model import ClusterRanges
+from bartizan.core.capabilities import Capabilities
+from bartizan.core.model import ClusterRanges, ResolvedName
+from bartizan.core.network.backends.plan import carried
 from bartizan.core.network.compile import baseline_policy, compile_network
 from bartizan.core.network.semantics import Endpoint, Flow, allows
 from bartizan.core.reasons import Mode
@@ -32,17 +34,36 @@ def outcome(case: Path) -> dict[str, object]:
     snapshot = a_snapshot(
         *policies,
         namespaces={name: Mode(mode) for name, mode in setting.get("namespaces", {}).items()},
-        ranges=ClusterRanges(**{key: tuple(value) for key, value in setting.get("ranges", {}).items()}),
+        ranges=ClusterRanges(**{key: tuple(map(frozen, value)) for key, value in setting.get("ranges", {}).items()}),
         baseline=SecurityBaselineSpec.model_validate({"network": setting.get("baseline", {})}),
+        names={
+            name: ResolvedName(name=name, addresses=tuple(found)) for name, found in setting.get("names", {}).items()
+        },
+        capabilities=Capabilities(cilium="cilium" in setting),
     )
     result = {}
     for policy in policies:
-        compiled = compile_network(policy, snapshot)
+        compiled = compile_network(policy, carried(policy, snapshot, by_cilium(policy.uid, setting.get("cilium"))))
         edges = [edge.model_dump(by_alias=True, exclude_none=True, mode="json") for edge in compiled.edges]
         meta = {key: compiled.network_policy["metadata"][key] for key in ("name", "namespace")}
         spec = compiled.network_policy["spec"]
         result["/".join(policy.key)] = {"edges": edges, "networkPolicy": {"metadata": meta, "spec": spec}}
+        for item in compiled.beside:
+            result["/".join(policy.key)][item["kind"]] = item["spec"]
     return result
+
+
+def by_cilium(uid: str, state: str | None) -> dict[str, object] | None:
+    """Return the policy's CiliumNetworkPolicy as it is found: written, or accepted as well."""
+    if state is None:
+        return None
+    valid = {"conditions": [{"type": "Valid", "status": "True"}]} if state == "accepted" else {}
+    return {"metadata": {"ownerReferences": [{"uid": uid}]}, "status": valid}
+
+
+def frozen(value: object) -> object:
+    """Return a list as the tuple that views hold."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 class Plain(yaml.SafeDumper):

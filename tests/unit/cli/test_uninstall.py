@@ -9,6 +9,8 @@ import pytest
 
 from bartizan.api.kinds import (
     BY_NAME,
+    CILIUM_NETWORK_POLICY,
+    CLUSTER_NETWORK_POLICY,
     DEPLOYMENT,
     MUTATING_BINDING,
     NETWORK_POLICY,
@@ -101,6 +103,28 @@ async def test_everything_is_opened_and_nothing_else_is_touched() -> None:
         "removed PolicyIndex shop/index (index)",
         "everything is open",
     ]
+
+
+async def test_what_stands_around_network_policies_goes_too() -> None:
+    """What denies goes before the NetworkPolicies and what adds to them after, so that nothing is cut on the way."""
+    api = _cluster()
+    api.also_served = {
+        CILIUM_NETWORK_POLICY.api_version: frozenset({CILIUM_NETWORK_POLICY.plural}),
+        CLUSTER_NETWORK_POLICY.api_version: frozenset({CLUSTER_NETWORK_POLICY.plural}),
+    }
+    api.put(_item(CILIUM_NETWORK_POLICY, "ssp-orders", "shop"))
+    api.put(_item(CILIUM_NETWORK_POLICY, "by-hand", "shop", ours=False))
+    for name, ours in (("bartizan-baseline", True), ("bartizan-metadata", True), ("platform", False)):
+        api.put(_item(CLUSTER_NETWORK_POLICY, name, ours=ours))
+    said = await _uninstalled(api)
+    assert [line for line in said if "NetworkPolicy" in line] == [
+        "removed ClusterNetworkPolicy bartizan-baseline (tiers around services)",
+        "removed ClusterNetworkPolicy bartizan-metadata (tiers around services)",
+        "removed NetworkPolicy shop/bartizan-baseline (isolation of namespaces)",
+        "removed NetworkPolicy shop/ssp-orders (isolation of services)",
+        "removed CiliumNetworkPolicy shop/ssp-orders (names that services call)",
+    ]
+    assert _names(api)[-2:] == ["CiliumNetworkPolicy by-hand", "ClusterNetworkPolicy platform"]
 
 
 async def test_the_network_can_be_kept() -> None:

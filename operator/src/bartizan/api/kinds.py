@@ -49,6 +49,10 @@ ROLE: Final = Kind("rbac.authorization.k8s.io/v1", "Role", "roles")
 EVENT: Final = Kind("events.k8s.io/v1", "Event", "events")
 ROLE_BINDING: Final = Kind("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings")
 DEPLOYMENT: Final = Kind("apps/v1", "Deployment", "deployments")
+CILIUM_NETWORK_POLICY: Final = Kind("cilium.io/v2", "CiliumNetworkPolicy", "ciliumnetworkpolicies")
+CLUSTER_NETWORK_POLICY: Final = Kind(
+    "policy.networking.k8s.io/v1alpha2", "ClusterNetworkPolicy", "clusternetworkpolicies", namespaced=False
+)
 VALIDATING_POLICY: Final = Kind(
     "admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy", "validatingadmissionpolicies", namespaced=False
 )
@@ -92,5 +96,9 @@ ALL: Final = (
     VALIDATING_BINDING,
     MUTATING_POLICY,
     MUTATING_BINDING,
+    CILIUM_NETWORK_POLICY,
+    CLUSTER_NETWORK_POLICY,
 )
+BACK_ENDS: Final = (CILIUM_NETWORK_POLICY, CLUSTER_NETWORK_POLICY)
+"""Kinds that a cluster may lack: network plugins bring them, before bartizan or after it."""
 BY_NAME: Final = {(kind.api_version, kind.kind): kind for kind in ALL}

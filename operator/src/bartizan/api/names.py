@@ -33,6 +33,8 @@ AUTHORITY_GENERATION_LABEL: Final = f"{GROUP}/authority-generation"
 """On an authority's Secret: counts up from 1 within its role."""
 
 BASELINE_NETWORK_POLICY: Final = "bartizan-baseline"
+METADATA_NETWORK_POLICY: Final = "bartizan-metadata"
+"""The ClusterNetworkPolicy that closes the cloud's metadata addresses; the one below everything is `bartizan-baseline`, too."""
 INDEX_NAME: Final = "index"
 DEFAULT_NAME: Final = "default"
 """The name of the one SecurityBaseline and of the TrustDomain the chart makes."""

@@ -15,6 +15,8 @@ from typing import Annotated, Final, Literal, cast, get_args
 import typer
 
 from bartizan.api.kinds import (
+    CILIUM_NETWORK_POLICY,
+    CLUSTER_NETWORK_POLICY,
     DEPLOYMENT,
     MUTATING_BINDING,
     NETWORK_POLICY,
@@ -24,7 +26,13 @@ from bartizan.api.kinds import (
     VALIDATING_BINDING,
     Kind,
 )
-from bartizan.api.names import BASELINE_NETWORK_POLICY, MANAGED_BY, MANAGED_BY_LABEL, KubeObject
+from bartizan.api.names import (
+    BASELINE_NETWORK_POLICY,
+    MANAGED_BY,
+    MANAGED_BY_LABEL,
+    METADATA_NETWORK_POLICY,
+    KubeObject,
+)
 from bartizan.cli.epilog import epilog
 from bartizan.cli.live import of_the_shell
 from bartizan.core.checks.render import admission_objects
@@ -75,8 +83,16 @@ def steps(network: Network) -> tuple[Step, ...]:
         label_selector=_OURS,
     )
     edges = Step(says="isolation of services", kind=NETWORK_POLICY, ours=_every, label_selector=_OURS)
+    # What denies where no NetworkPolicy decides goes before them, what only adds to them after.
+    tiers = Step(
+        says="tiers around services",
+        kind=CLUSTER_NETWORK_POLICY,
+        ours=lambda item: item["metadata"]["name"] in {BASELINE_NETWORK_POLICY, METADATA_NETWORK_POLICY},
+        label_selector=_OURS,
+    )
+    names = Step(says="names that services call", kind=CILIUM_NETWORK_POLICY, ours=_every, label_selector=_OURS)
     return (
-        *((isolation, edges) if network == "Open" else ()),
+        *((tiers, isolation, edges, names) if network == "Open" else ()),
         Step(
             says="access to Secrets",
             kind=ROLE_BINDING,

@@ -13,13 +13,14 @@ from typing import Final, Protocol
 
 import structlog
 
-from bartizan.api.kinds import ROLE, ROLE_BINDING, SECRET
+from bartizan.api.kinds import CLUSTER_NETWORK_POLICY, ROLE, ROLE_BINDING, SECRET
 from bartizan.controller.authorities import Authorities, Release
+from bartizan.controller.back_ends import BackEndSource
 from bartizan.controller.certificates import Certificates
 from bartizan.controller.discovery import Discovery
 from bartizan.controller.errors import ControllerError, NotLeaderError
 from bartizan.controller.intake import Intake
-from bartizan.controller.keys import Key, Subject, first_things_first, policy_key
+from bartizan.controller.keys import TIERS_KEY, Key, Subject, first_things_first, policy_key
 from bartizan.controller.meter import Meter, NoMeter
 from bartizan.controller.names import NameResolver, NameWatch
 from bartizan.controller.queue import WorkQueue
@@ -102,7 +103,9 @@ class Controller:
         self.world = World(release_namespace=place.release.namespace)
         self.queue: WorkQueue[Key] = WorkQueue(self._clock)
         intake = Intake(self.world, self._enqueue)
-        self._sources = (*sources(self.world, intake), *self._own_sources(api, intake), self._discovery(api))
+        self._back_ends = BackEndSource(api, self.world, intake, clock=self._clock)
+        own: tuple[EventSource, ...] = (*self._own_sources(api, intake), self._discovery(api), self._back_ends)
+        self._sources = (*sources(self.world, intake), *own)
         self._names = self._name_watch(resolver) if resolver else None
         self._secrets = CertificateSecrets(api, self.world, intake, on_synced=self._secrets_synced, clock=self._clock)
         self._reconciler = self._reconciling(api, intake, recorder)
@@ -125,6 +128,7 @@ class Controller:
 
     def _discovery(self, api: KubeApi) -> Discovery:
         def tell(found: Capabilities) -> None:
+            self._back_ends.tend(found)
             self._enqueue_all(self.world.capabilities_found(found))
 
         return Discovery(api, tell=tell, clock=self._clock)
@@ -266,6 +270,8 @@ class Controller:
             self._secrets.tend()
         if key.subject in {Subject.NAMESPACE, Subject.POLICY} and self._names:
             self._names.tend()
+        if key.subject in {Subject.NAMESPACE, Subject.POLICY} and self._back_ends.follows(CLUSTER_NETWORK_POLICY):
+            self._enqueue(TIERS_KEY)
         if self._work is not None:
             self.queue.add(key)
             self._meter.queued(len(self.queue))

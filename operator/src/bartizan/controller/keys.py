@@ -13,6 +13,7 @@ class Subject(StrEnum):
     NAMESPACE = "namespace"
     TRUST_DOMAIN = "trustdomain"
     SERVING = "serving"
+    TIERS = "tiers"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -46,9 +47,13 @@ def trust_domain_key(name: str) -> Key:
 
 SERVING_KEY = Key(Subject.SERVING, "", "webhook")
 """The webhook's serving certificate, of which there is one."""
+TIERS_KEY = Key(Subject.TIERS, "", "cluster")
+"""What holds for all governed namespaces above and below their NetworkPolicies."""
+SINGLE_KEYS = (SERVING_KEY, TIERS_KEY)
+"""Keys that are always there, once."""
 
 
 def first_things_first(key: Key) -> tuple[int, Key]:
     """Sort trust domains before policies, which need their authorities, and namespaces before policies, which need access."""
-    order = (Subject.TRUST_DOMAIN, Subject.SERVING, Subject.NAMESPACE, Subject.POLICY)
+    order = (Subject.TRUST_DOMAIN, Subject.SERVING, Subject.NAMESPACE, Subject.POLICY, Subject.TIERS)
     return (order.index(key.subject), key)

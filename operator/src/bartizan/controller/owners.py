@@ -5,7 +5,14 @@ Labels tell, and where somebody took them off, the name does.
 
 from typing import Final
 
-from bartizan.api.kinds import NETWORK_POLICY, POLICY_INDEX, ROLE, ROLE_BINDING
+from bartizan.api.kinds import (
+    CILIUM_NETWORK_POLICY,
+    CLUSTER_NETWORK_POLICY,
+    NETWORK_POLICY,
+    POLICY_INDEX,
+    ROLE,
+    ROLE_BINDING,
+)
 from bartizan.api.names import (
     BASELINE_NETWORK_POLICY,
     POLICY_LABEL,
@@ -13,7 +20,7 @@ from bartizan.api.names import (
     api_access_name,
     network_policy_name,
 )
-from bartizan.controller.keys import Key, namespace_key, policy_key
+from bartizan.controller.keys import TIERS_KEY, Key, namespace_key, policy_key
 from bartizan.core.model import ObjectRef
 from bartizan.core.namespace import ACCESS_NAME, PROBES_NAME
 
@@ -24,11 +31,13 @@ _ACCESS_PREFIX, _ACCESS_SUFFIX = api_access_name("/").split("/")
 def owner_of(ref: ObjectRef, item: KubeObject | None) -> Key | None:
     """Return the key of whoever keeps the object at `ref`, or None if nobody does."""
     labels = (item or {}).get("metadata", {}).get("labels") or {}
+    if ref.kind == CLUSTER_NETWORK_POLICY.kind:
+        return TIERS_KEY
     if ref.kind == POLICY_INDEX.kind or ref.name in {BASELINE_NETWORK_POLICY, ACCESS_NAME, PROBES_NAME}:
         return namespace_key(ref.namespace)
     if POLICY_LABEL in labels:
         return policy_key((ref.namespace, labels[POLICY_LABEL]))
-    if ref.kind == NETWORK_POLICY.kind and ref.name.startswith(_NETWORK_POLICY_PREFIX):
+    if ref.kind in {NETWORK_POLICY.kind, CILIUM_NETWORK_POLICY.kind} and ref.name.startswith(_NETWORK_POLICY_PREFIX):
         return policy_key((ref.namespace, ref.name.removeprefix(_NETWORK_POLICY_PREFIX)))
     if ref.kind in {ROLE.kind, ROLE_BINDING.kind} and ref.name.endswith(_ACCESS_SUFFIX):
         return policy_key((ref.namespace, ref.name.removeprefix(_ACCESS_PREFIX).removesuffix(_ACCESS_SUFFIX)))

@@ -20,6 +20,7 @@ from bartizan.api.names import (
     network_policy_name,
 )
 from bartizan.controller.authorities import Authorities, plan_unreadable
+from bartizan.controller.beside import Beside
 from bartizan.controller.certificates import Certificates, unreachable
 from bartizan.controller.keys import Key, Subject
 from bartizan.controller.meter import Meter
@@ -91,6 +92,7 @@ class Reconciler:
         self._secrets_known = secrets_known
         self._clock = clock
         self._meter = meter
+        self._beside = Beside(world, self._found)
         self._waiting_since: dict[str, datetime] = {}
 
     async def reconcile(self, key: Key) -> timedelta | None:
@@ -119,6 +121,8 @@ class Reconciler:
                 return await self._plan_trust_domain(key, now)
             case Subject.SERVING:
                 return await self._authorities.plan_serving(now)
+            case Subject.TIERS:
+                return await self._beside.plan_tiers(now)
 
     async def _plan_policy(self, key: Key, now: datetime) -> Plan:
         policy = self._world.policy((key.namespace, key.name))
@@ -142,6 +146,7 @@ class Reconciler:
             surroundings=self._surroundings(policy),
             reports=self._reports(policy) if isinstance(policy, PolicyView) else {},
             proof_age=self._proof_age,
+            cilium=await self._beside.cilium(policy, snapshot, look=governed),
         )
         plan = plan_policy(policy, snapshot=self._world.snapshot(), observed=observed, certificate=certificate, now=now)
         self._measure(key, plan.status.item["status"] if plan.status else item.get("status") or {}, certificate)

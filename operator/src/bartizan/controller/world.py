@@ -31,7 +31,7 @@ from bartizan.api.names import (
 )
 from bartizan.controller.callers import Callers
 from bartizan.controller.floors import Floors
-from bartizan.controller.keys import SERVING_KEY, Key, namespace_key, policy_key, trust_domain_key
+from bartizan.controller.keys import SERVING_KEY, SINGLE_KEYS, Key, namespace_key, policy_key, trust_domain_key
 from bartizan.controller.owners import owner_of
 from bartizan.controller.probed import ProbedTimes
 from bartizan.controller.ranges import stored_ranges
@@ -151,7 +151,7 @@ class World:
         """Return every key there is: what a new leader looks at first."""
         return frozenset(
             {
-                SERVING_KEY,
+                *SINGLE_KEYS,
                 *(policy_key(key) for key in self._policies),
                 *(namespace_key(name) for name in self._namespaces),
                 *(trust_domain_key(name) for name in self._trust_domains),
@@ -239,7 +239,7 @@ class World:
             return frozenset()
         self._snapshot = None
         self._ranges_may_differ()
-        return self._every_policy()
+        return self._every_policy() | {*SINGLE_KEYS}
 
     def _node_changed(self, name: str, item: KubeObject | None) -> frozenset[Key]:
         """A node's heartbeat changes the object every few minutes and its addresses never: look at those only."""

@@ -1,7 +1,7 @@
 """What the cluster can do beyond plain Kubernetes, found by asking its discovery which kinds it serves.
 
 It is shown in each policy's status, so that a person sees what could carry more than NetworkPolicy does. A kind that is served
-is no proof that anybody obeys it, and no decision rests on it.
+is no proof that anybody obeys it: it decides what is written beside the NetworkPolicies, and takes nothing out of them alone.
 """
 
 from collections.abc import Mapping

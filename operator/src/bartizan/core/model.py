@@ -113,6 +113,18 @@ class ResolvedName:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NameCarrier:
+    """What follows DNS for one policy, beside its NetworkPolicy, which cannot."""
+
+    object: str = ""
+    """The network plugin's own object, as `Kind name`; empty where the cluster has no such kind."""
+    accepted: bool = False
+    """Whether the plugin has said that it takes the object."""
+    problem: str = ""
+    """What is the matter while it has not, for a person."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrustDomainView:
     """A TrustDomain's name and specification."""
 
@@ -138,6 +150,8 @@ class Snapshot:
     names: Mapping[str, ResolvedName] = field(default_factory=dict)
     """What is known of the DNS names that policies call."""
     capabilities: Capabilities = field(default_factory=Capabilities)
+    carrier: NameCarrier = NameCarrier()
+    """What carries names for the policy that is looked at; known only where that is one."""
     callers: Mapping[PolicyKey, frozenset[PolicyKey]] | None = None
     """Which policies name a policy, where somebody keeps count; None: whoever asks looks through all of them."""
     now: datetime = WITHOUT_CLOCK

@@ -23,6 +23,7 @@ from bartizan.core.conditions import Observation, changed, dumped, laid_over, le
 from bartizan.core.gaps.find import find_gaps
 from bartizan.core.gaps.surroundings import Surroundings
 from bartizan.core.model import InvalidPolicy, ObjectRef, PolicyView, Snapshot
+from bartizan.core.network.backends.plan import abandoned, carried, is_foreign, plan_beside
 from bartizan.core.network.compile import CompiledNetwork, compile_network
 from bartizan.core.network.proof import PROOF_AGE, Proof, Reports, prove, without_report
 from bartizan.core.network.requests import first_seen, open_requests
@@ -72,6 +73,8 @@ class PolicyObserved:
     """What the prober saw of this policy and its neighbours, as far as it speaks of the NetworkPolicies in force."""
     proof_age: timedelta = PROOF_AGE
     """How old a probe may be and still prove something."""
+    cilium: KubeObject | None = None
+    """Whatever bears the name of its CiliumNetworkPolicy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,11 +110,12 @@ def plan_policy(
     mode = snapshot.mode(policy.namespace)
     if mode is Mode.NOT_GOVERNED or certificate is None:
         opened = (*_opened(policy, observed), *plan_access(policy, (), observed.access).deletes)
+        opened = (*opened, *abandoned(policy, observed.cilium))
         status = PolicyStatus(mode=Mode.NOT_GOVERNED.value)
         plan = _spoken(policy, observed, status, (not_governed(policy.namespace),), now=now)
         return _joined(plan, deletes=opened, look_after=_waits_for_isolation(observed))
-    at_now = replace(snapshot, now=now)
-    return _governed(policy, mode=mode, snapshot=at_now, observed=observed, certificate=certificate, now=now)
+    at_now = carried(policy, replace(snapshot, now=now), observed.cilium)
+    return _governed(policy, mode=mode, snapshot=at_now, observed=observed, certificate=certificate)
 
 
 def _governed(
@@ -121,20 +125,20 @@ def _governed(
     snapshot: Snapshot,
     observed: PolicyObserved,
     certificate: CertificateOutcome,
-    now: datetime,
 ) -> Plan:
     compiled = compile_network(policy, snapshot)
     access = plan_access(policy, compiled.access, observed.access)
     compiled = replace(compiled, access=access.kept, edges=with_conflict(compiled.edges, access.conflict))
-    existing, enforced = observed.network_policy, mode is Mode.ENFORCE
-    proof = prove(policy.key, compiled, observed.reports if enforced else {}, now=now, max_age=observed.proof_age)
-    compiled = replace(compiled, edges=proof.edges)
-    conflict = existing is not None and not is_ours(existing, owner_uid=policy.uid)
-    deletes = (*access.deletes, *(delete for stray in observed.strays for delete in removal(stray)))
+    enforced, conflict = mode is Mode.ENFORCE, is_foreign(observed.network_policy, policy)
+    proof = _proof(policy, compiled, observed, snapshot)
+    beside = plan_beside(policy, compiled.beside if enforced and not conflict else (), observed.cilium)
+    compiled = replace(compiled, edges=proof.edges, beside=beside.kept)
+    deletes = (*access.deletes, *beside.deletes, *(delete for stray in observed.strays for delete in removal(stray)))
     applies = (*certificate.applies, *access.applies)
     if enforced and not conflict:
-        desired = spelled_out(compiled.network_policy)
-        applies = (*upkeep(desired, existing, manager="bartizan/networkpolicy"), *applies)
+        meant = spelled_out(compiled.network_policy)
+        isolation = upkeep(meant, observed.network_policy, manager="bartizan/networkpolicy")
+        applies = (*beside.applies, *isolation, *applies)
     deletes = deletes if enforced else (*_opened(policy, observed), *deletes)
     others = (
         network(mode, compiled.network_policy["metadata"]["name"], conflict=conflict, proof=proof),
@@ -146,14 +150,19 @@ def _governed(
     status = _status(mode, compiled, certificate, snapshot.capabilities, emits_network=enforced and not conflict)
     status = _with_neighbours(status, policy, compiled, snapshot, observed)
     spoken = (ready(others, compiled.edges), *others)
-    plan = _spoken(policy, observed, status, spoken, now=now) if certificate.settled else Plan()
+    plan = _spoken(policy, observed, status, spoken, now=snapshot.now) if certificate.settled else Plan()
     waits = (
         certificate.look_after,
-        LOOK_AGAIN if conflict or access.conflict else None,
-        _until_change(compiled, proof, now),
+        LOOK_AGAIN if conflict or access.conflict or beside.conflict else None,
+        _until_change(compiled, proof, snapshot.now),
         _waits_for_isolation(observed, enforced=enforced),
     )
     return _joined(plan, applies=applies, deletes=deletes, look_after=soonest(waits))
+
+
+def _proof(policy: PolicyView, compiled: CompiledNetwork, observed: PolicyObserved, snapshot: Snapshot) -> Proof:
+    reports = observed.reports if snapshot.mode(policy.namespace) is Mode.ENFORCE else {}
+    return prove(policy.key, compiled, reports, now=snapshot.now, max_age=observed.proof_age)
 
 
 def _until_change(compiled: CompiledNetwork, proof: Proof, now: datetime) -> timedelta | None:
@@ -172,7 +181,7 @@ def _status(
     emitted = [certificate.emitted] if certificate.emitted else []
     if emits_network:
         emitted.insert(0, emitted_object(compiled.network_policy))
-    emitted += [emitted_object(item) for item in compiled.access]
+    emitted += [emitted_object(item) for item in (*compiled.access, *compiled.beside)]
     return PolicyStatus(
         mode=mode.value,
         summary=summary(compiled.edges),

@@ -99,6 +99,8 @@ class Reason(StrEnum):
     """NetworkPolicy knows no names: the addresses that the name has now are open."""
     NAME_NOT_RESOLVED = "NameNotResolved"
     """The name has no public address, or DNS does not answer: nothing is open."""
+    BACK_END_NOT_READY = "BackEndNotReady"
+    """The network plugin's own object that is to carry the edge is not in force: nothing is known to be open."""
     UNSUPPORTED = "Unsupported"
     """NetworkPolicy cannot say such a peer."""
     RANGES_UNKNOWN = "RangesUnknown"

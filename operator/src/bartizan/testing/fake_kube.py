@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Literal, TypeAlias
 from uuid import UUID
 
-from bartizan.api.kinds import BY_NAME, NAMESPACE, Kind
+from bartizan.api.kinds import BACK_ENDS, BY_NAME, NAMESPACE, Kind
 from bartizan.api.names import KubeObject
 from bartizan.core.model import ObjectRef
 from bartizan.kube.api import Listing, WatchEvent
@@ -224,7 +224,8 @@ class FakeKube:
         """Return the plurals of the kinds known in `api_version`, and of those that a test has added to `also_served`."""
         with self._call(Call("discover", Kind(api_version, "APIResourceList", "", namespaced=False))):
             await asyncio.sleep(0)
-        known = {kind.plural for kind in BY_NAME.values() if kind.api_version == api_version}
+        own = (kind for kind in BY_NAME.values() if kind not in BACK_ENDS)
+        known = {kind.plural for kind in own if kind.api_version == api_version}
         return frozenset(known | self.also_served.get(api_version, frozenset()))
 
     async def close(self) -> None:
@@ -235,6 +236,8 @@ class FakeKube:
     @contextmanager
     def _call(self, call: Call) -> Iterator[Call]:
         self.calls.append(call)
+        if call.kind in BACK_ENDS and call.kind.plural not in self.also_served.get(call.kind.api_version, ()):
+            raise rules.absent(call)
         fault = next((fault for fault in self._faults if fault.matches(call)), None)
         if fault:
             self._faults.remove(fault)

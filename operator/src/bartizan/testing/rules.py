@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from bartizan.api.kinds import (
     BY_NAME,
+    CILIUM_NETWORK_POLICY,
+    CLUSTER_NETWORK_POLICY,
     EVENT,
     MUTATING_BINDING,
     MUTATING_POLICY,
@@ -29,7 +31,20 @@ from bartizan.core.model import ObjectRef
 from bartizan.kube.errors import Call, ConflictError, InvalidError, NotFoundError
 from bartizan.testing.merge import only, owners, without_server_fields
 
-_WITH_STATUS: Final = frozenset({POLICY, TRUST_DOMAIN, NAMESPACE, NODE, POD, SERVICE, SERVICE_CIDR, VALIDATING_POLICY})
+_WITH_STATUS: Final = frozenset(
+    {
+        POLICY,
+        TRUST_DOMAIN,
+        NAMESPACE,
+        NODE,
+        POD,
+        SERVICE,
+        SERVICE_CIDR,
+        VALIDATING_POLICY,
+        CILIUM_NETWORK_POLICY,
+        CLUSTER_NETWORK_POLICY,
+    }
+)
 _WITH_GENERATION: Final = frozenset(
     {
         POLICY,
@@ -37,6 +52,8 @@ _WITH_GENERATION: Final = frozenset(
         SECURITY_BASELINE,
         POLICY_INDEX,
         NETWORK_POLICY,
+        CILIUM_NETWORK_POLICY,
+        CLUSTER_NETWORK_POLICY,
         VALIDATING_POLICY,
         VALIDATING_BINDING,
         MUTATING_POLICY,

@@ -36,7 +36,8 @@ def api_server_edge(draft: Draft, snapshot: Snapshot) -> Edge:
         note = "no address of the API server is known: Service default/kubernetes and its EndpointSlices tell none"
         return draft.denied(Reason.RANGES_UNKNOWN, note)
     ports = frozenset(port for grant in grants for port in grant.ports)
-    return Edge(draft.applied(ports, ()).status, tuple(grants))
+    also = f"also by {snapshot.carrier.object}" if snapshot.carrier.accepted else ""
+    return Edge(draft.applied(ports, (), also).status, tuple(grants))
 
 
 def access_objects(policy: PolicyView, now: datetime = WITHOUT_CLOCK) -> tuple[KubeObject, ...]:

@@ -22,6 +22,7 @@ from bartizan.api.v1alpha1 import EdgeStatus
 from bartizan.core.emit import owned_by, sealed
 from bartizan.core.model import PolicyView, Snapshot
 from bartizan.core.network.api_server import access_objects
+from bartizan.core.network.backends.cilium import cilium_policy
 from bartizan.core.network.callers import ingress_rules
 from bartizan.core.network.dns import dns_grants
 from bartizan.core.network.edges import egress_edge, ingress_edge
@@ -44,6 +45,8 @@ class CompiledNetwork:
     """One status per declared rule: callers first, then called sides, by name."""
     access: tuple[KubeObject, ...] = ()
     """The Role and RoleBinding for the API server, owned and sealed like the NetworkPolicy; empty if nothing is granted."""
+    beside: tuple[KubeObject, ...] = ()
+    """What a network plugin of this cluster holds beside the NetworkPolicy; empty where there is none or nothing to hold."""
     changes_at: datetime | None = None
     """When next something of this ends by itself; None: only when somebody changes something."""
 
@@ -69,10 +72,12 @@ def compile_network(policy: PolicyView, snapshot: Snapshot) -> CompiledNetwork:
     }
     item = {**_shell(policy.namespace, network_policy_name(policy.name)), "spec": spec}
     statuses = [edge.status for edge in (*ingress, *egress)]
+    cilium = cilium_policy(policy, snapshot, item) if snapshot.capabilities.cilium else None
     return CompiledNetwork(
         network_policy=owned_by(policy, item),
         edges=_ordered(statuses),
         access=access_objects(policy, snapshot.now),
+        beside=() if cilium is None else (cilium,),
         changes_at=next_end(policy, snapshot),
     )
 

@@ -1,8 +1,9 @@
-"""DNS names as peers: by addresses where nothing in the cluster follows DNS, and said so.
+"""DNS names as peers: by a network plugin that follows DNS, else by addresses, and said so.
 
-NetworkPolicy knows no names. So the addresses that the cluster's DNS gives are opened for as long as it gives them, which is
-`Degraded`: whoever else lives at those addresses is open too. A name is somebody else's to point where they like, so only
-public addresses count: never one of the cluster, of a private network or of the cloud's metadata (DNS rebinding).
+NetworkPolicy knows no names. So without such a plugin the addresses that the cluster's DNS gives are opened for as long as it
+gives them, which is `Degraded`: whoever else lives at those addresses is open too. A name is somebody else's to point where
+they like, so only public addresses count: never one of the cluster, of a private network or of the cloud's metadata (DNS
+rebinding).
 """
 
 from collections.abc import Iterable
@@ -19,7 +20,7 @@ from bartizan.core.network.verdicts import Draft, Edge
 from bartizan.core.reasons import Mode, Reason
 from bartizan.core.views import NO_BASELINE
 
-_NOT_PUBLIC: Final[tuple[Block, ...]] = (
+NOT_PUBLIC: Final[tuple[Block, ...]] = (
     *(
         IPv4Network(block)
         for block in (
@@ -39,32 +40,46 @@ _NOT_PUBLIC: Final[tuple[Block, ...]] = (
     *CLOSED,
 )
 """Not of the internet (IANA special-purpose registries, RFC 6890); the IPv6 ones carry or stand for other addresses."""
-_GLOBAL: Final = IPv6Network("2000::/3")
+GLOBAL: Final = IPv6Network("2000::/3")
 """All of IPv6 that is handed out for the internet; NAT64 and mapped addresses lie outside of it."""
+LABELS_BELOW: Final = 4
+"""How deep a wildcard goes where a network plugin carries it: there a pattern stands for a fixed number of labels."""
 
 
 def fqdn_edge(draft: Draft, ports: frozenset[PortRange], peer: Peer, snapshot: Snapshot) -> Edge:
     """Return the edge with a DNS name."""
     name = peer.fqdn or ""
-    network = snapshot.baseline.network
-    if name.endswith(CLUSTER_NAMES):
-        return draft.denied(
-            Reason.INVALID_SPEC, f"{name} is a name inside the cluster: name the service instead", ports
-        )
-    refused = next((entry for entry in network.fqdn_deny_list if overlap(name, entry)), None)
-    if refused is not None:
-        note = f"SecurityBaseline default forbids {name} (network.fqdnDenyList: {refused})"
-        return draft.denied(Reason.FORBIDDEN_BY_BASELINE, note, ports)
-    if snapshot.baseline_missing:
-        # The list of forbidden names went with the object, and this name may be on it.
-        return draft.denied(Reason.FORBIDDEN_BY_BASELINE, NO_BASELINE, ports)
+    no = refusal(name, snapshot)
+    if no is not None:
+        return draft.denied(*no, ports)
+    carrier = snapshot.carrier
+    if carrier.accepted:
+        depth = f"names of up to {LABELS_BELOW} further labels" if name.startswith("*.") else ""
+        return draft.applied(ports, (), f"by {carrier.object}", depth)
+    if not name.startswith("*.") and peer.on_unsupported != "Deny":
+        return _snapshot_edge(draft, ports, name, snapshot)
+    if carrier.object:
+        note = f"nothing is known to be open to {name}: {carrier.object} {carrier.problem}"
+        return draft.degraded(Reason.BACK_END_NOT_READY, (), (), note)
     if name.startswith("*."):
         note = "NetworkPolicy knows no names, and a wildcard has no addresses: name each host, or use cidr"
         return draft.denied(Reason.UNSUPPORTED, note, ports)
-    if peer.on_unsupported == "Deny":
-        note = "NetworkPolicy knows no names, and the policy says onUnsupported: Deny"
-        return draft.denied(Reason.UNSUPPORTED, note, ports)
-    return _snapshot_edge(draft, ports, name, snapshot)
+    note = "NetworkPolicy knows no names, and the policy says onUnsupported: Deny"
+    return draft.denied(Reason.UNSUPPORTED, note, ports)
+
+
+def refusal(name: str, snapshot: Snapshot) -> tuple[Reason, str] | None:
+    """Return why the name is open to nobody, whatever could carry it; None if nothing stands against it."""
+    if name.endswith(CLUSTER_NAMES):
+        return Reason.INVALID_SPEC, f"{name} is a name inside the cluster: name the service instead"
+    refused = next((entry for entry in snapshot.baseline.network.fqdn_deny_list if overlap(name, entry)), None)
+    if refused is not None:
+        note = f"SecurityBaseline default forbids {name} (network.fqdnDenyList: {refused})"
+        return Reason.FORBIDDEN_BY_BASELINE, note
+    if snapshot.baseline_missing:
+        # The list of forbidden names went with the object, and this name may be on it.
+        return Reason.FORBIDDEN_BY_BASELINE, NO_BASELINE
+    return None
 
 
 def wanted_names(snapshot: Snapshot) -> frozenset[str]:
@@ -95,9 +110,9 @@ def overlap(one: str, other: str) -> bool:
 
 def is_public(block: Block, inside_cluster: Iterable[Block]) -> bool:
     """Whether an address may be opened because a name points to it."""
-    if isinstance(block, IPv6Network) and not inside(block, _GLOBAL):
+    if isinstance(block, IPv6Network) and not inside(block, GLOBAL):
         return False
-    return not any(inside(block, hole) for hole in (*_NOT_PUBLIC, *inside_cluster))
+    return not any(inside(block, hole) for hole in (*NOT_PUBLIC, *inside_cluster))
 
 
 def _snapshot_edge(draft: Draft, ports: frozenset[PortRange], name: str, snapshot: Snapshot) -> Edge:
@@ -121,4 +136,10 @@ def _snapshot_edge(draft: Draft, ports: frozenset[PortRange], name: str, snapsho
         return draft.degraded(Reason.NAME_NOT_RESOLVED, (), (), f"nothing is open to {name}: {problem}")
     count = f"{len(opened)} address{'es' if len(opened) > 1 else ''}"
     note = f"open by address: {count} that DNS gives for {name}; others served there are open too"
-    return draft.degraded(Reason.IP_SNAPSHOT, ports, (block_peer(block, ()) for block in opened), note, left_out)
+    peers = (block_peer(block, ()) for block in opened)
+    return draft.degraded(Reason.IP_SNAPSHOT, ports, peers, note, left_out, _awaited(snapshot))
+
+
+def _awaited(snapshot: Snapshot) -> str:
+    carrier = snapshot.carrier
+    return f"until {carrier.object} carries it, which {carrier.problem}" if carrier.object else ""
