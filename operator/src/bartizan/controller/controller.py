@@ -30,6 +30,7 @@ from bartizan.controller.writer import Recorder, Writer
 from bartizan.core.capabilities import Capabilities
 from bartizan.core.model import ResolvedName
 from bartizan.core.namespace import ServiceAccountRef
+from bartizan.core.shapes import TEMPLATES
 from bartizan.kube.api import KubeApi
 from bartizan.kube.clock import Clock, SystemClock, within
 from bartizan.kube.errors import KubeError
@@ -108,14 +109,17 @@ class Controller:
         self._died: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def _own_sources(self, api: KubeApi, intake: Intake) -> tuple[ReflectorSource, ...]:
-        """Return the sources of what kopf is not asked for: access, the authorities' Secrets, and what is around."""
+        """Return the sources of what kopf is not asked for: access, the authorities' Secrets, what runs, and what is around."""
         places = ((ROLE_BINDING, ""), (ROLE, ""), (SECRET, self._place.release.namespace))
         around = Intake(self.world, self._enqueue_settled)
+        kept = tuple(
+            ReflectorSource(api, self.world, intake, kinds=((kind, OURS),), namespace=namespace, clock=self._clock)
+            for kind, namespace in places
+        )
+        templates = [(kind, "") for kind in TEMPLATES]
         return (
-            *(
-                ReflectorSource(api, self.world, intake, kinds=((kind, OURS),), namespace=namespace, clock=self._clock)
-                for kind, namespace in places
-            ),
+            *kept,
+            ReflectorSource(api, self.world, intake, kinds=templates, clock=self._clock, templates=True),
             ReflectorSource(api, self.world, around, kinds=AROUND, clock=self._clock),
         )
 

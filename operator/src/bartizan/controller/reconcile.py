@@ -27,12 +27,14 @@ from bartizan.controller.world import World
 from bartizan.controller.writer import Writer
 from bartizan.core.access import AccessObserved
 from bartizan.core.gaps.surroundings import Surroundings
-from bartizan.core.model import InvalidPolicy, ObjectRef, PolicyView, Snapshot
+from bartizan.core.isolation import PolicyObserved, touched_namespaces
+from bartizan.core.model import InvalidPolicy, ObjectRef, PolicyKey, PolicyView, Snapshot
 from bartizan.core.namespace import ACCESS_NAME, NamespaceObserved, ServiceAccountRef, plan_namespace
 from bartizan.core.network.api_server import granted
+from bartizan.core.network.rollout import PATIENCE
 from bartizan.core.ownership import is_ours
 from bartizan.core.plan import Plan
-from bartizan.core.posture import CertificateOutcome, PolicyObserved, plan_failure, plan_policy
+from bartizan.core.posture import CertificateOutcome, plan_failure, plan_policy
 from bartizan.core.reasons import Mode, Reason
 from bartizan.core.views import Unreadable
 from bartizan.kube.api import KubeApi
@@ -86,6 +88,7 @@ class Reconciler:
         self._clock = clock
         self._meter = meter
         self._waiting_since: dict[str, datetime] = {}
+        self._patient_since: dict[PolicyKey, datetime] = {}
 
     async def reconcile(self, key: Key) -> timedelta | None:
         """Look at `key` and do what is to be done; return when to look again if nothing happens before.
@@ -97,11 +100,28 @@ class Reconciler:
         """
         now = self._clock.now()
         plan = await self._plan(key, now)
-        errors = tuple(error for error in await self._writer.carry_out(plan) if not _moot(error))
+        errors = tuple(error for error in await self._carry_out(key, plan, now) if not _moot(error))
         if not errors:
             return plan.requeue_after
         await self._say_refused(key, errors, now)
         raise RefusedError(errors)
+
+    async def _carry_out(self, key: Key, plan: Plan, now: datetime) -> tuple[KubeError, ...]:
+        """Carry the plan out; while it is under way, others count with both what it writes and what stood before."""
+        if key.subject is not Subject.POLICY:
+            return await self._writer.carry_out(plan)
+        where = (key.namespace, key.name)
+        rollouts = self._world.rollouts
+        rollouts.waits(where, plan.waits_for)
+        if plan.waits_for:
+            self._patient_since.setdefault(where, now)
+        else:
+            self._patient_since.pop(where, None)
+        rollouts.begins(where, plan)
+        try:
+            return await self._writer.carry_out(plan)
+        finally:
+            rollouts.ends(where)
 
     async def _plan(self, key: Key, now: datetime) -> Plan:
         match key.subject:
@@ -134,10 +154,18 @@ class Reconciler:
             access=await self._access(policy, look=governed),
             strays=self._strays(policy) if isinstance(policy, PolicyView) else (),
             surroundings=self._surroundings(policy),
+            around=self._around(policy, network_policy),
+            in_flight=self._world.rollouts.in_flight((key.namespace, key.name)),
+            patient=now - self._patient_since.get((key.namespace, key.name), now) < PATIENCE,
         )
         plan = plan_policy(policy, snapshot=self._world.snapshot(), observed=observed, certificate=certificate, now=now)
         self._measure(key, plan.status.item["status"] if plan.status else item.get("status") or {}, certificate)
         return plan
+
+    def _around(self, policy: PolicyView | InvalidPolicy, observed: KubeObject | None) -> tuple[KubeObject, ...]:
+        """Return the NetworkPolicies that a policy's next step is judged by: its namespace's and its peers'."""
+        namespaces = touched_namespaces(policy, observed) if isinstance(policy, PolicyView) else {policy.namespace}
+        return tuple(item for name in sorted(namespaces) for item in self._world.store.list(NETWORK_POLICY, name))
 
     async def _certificate(self, policy: PolicyView, snapshot: Snapshot, now: datetime) -> CertificateOutcome:
         if not self._secrets_known(policy.namespace):

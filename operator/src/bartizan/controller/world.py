@@ -31,10 +31,12 @@ from bartizan.api.names import (
 )
 from bartizan.controller.callers import Callers
 from bartizan.controller.floors import Floors
-from bartizan.controller.keys import SERVING_KEY, Key, namespace_key, policy_key, trust_domain_key
+from bartizan.controller.keys import SERVING_KEY, Key, Subject, namespace_key, policy_key, trust_domain_key
 from bartizan.controller.owners import owner_of
-from bartizan.controller.ranges import stored_ranges
+from bartizan.controller.ranges import NodeRanges, stored_ranges
+from bartizan.controller.rollouts import Rollouts
 from bartizan.controller.surroundings import SurroundingsPicture
+from bartizan.controller.workloads import Workloads
 from bartizan.core.capabilities import Capabilities
 from bartizan.core.endpoints import API_SERVICE
 from bartizan.core.gaps.surroundings import foreign
@@ -49,13 +51,13 @@ from bartizan.core.model import (
     ServiceView,
     Snapshot,
     TrustDomainView,
+    WorkloadShape,
 )
 from bartizan.core.network.fqdn import called_names, wanted_names
 from bartizan.core.views import (
     Unreadable,
     read_namespace,
     read_policy,
-    read_ranges,
     read_service,
     read_trust_domain,
     serves_dns,
@@ -78,11 +80,13 @@ class World:
         self._services: dict[tuple[str, str], ServiceView] = {}
         self._trust_domains: dict[str, TrustDomainView | Unreadable] = {}
         self.floors = Floors()
-        self._node_ranges: dict[str, ClusterRanges] = {}
+        self._nodes = NodeRanges()
         self._ranges = ClusterRanges()
         self._names: dict[str, ResolvedName] = {}
         self._capabilities = Capabilities()
         self._owners: dict[ObjectRef, Key] = {}
+        self.workloads = Workloads()
+        self.rollouts = Rollouts(self.store, self.workloads, self._policies)
         self._snapshot: Snapshot | None = None
 
     def snapshot(self) -> Snapshot:
@@ -97,12 +101,12 @@ class World:
                 ranges=self._ranges,
                 baseline=self.floors.spec,
                 baseline_missing=self.floors.missing,
-                trust_domains={
-                    name: view for name, view in self._trust_domains.items() if isinstance(view, TrustDomainView)
-                },
+                trust_domains={k: view for k, view in self._trust_domains.items() if isinstance(view, TrustDomainView)},
                 names=dict(self._names),
                 capabilities=self._capabilities,
                 callers=self._callers.by_policy(),
+                shapes=self.workloads.by_namespace(),
+                former=dict(self.rollouts.former),
             )
         return self._snapshot
 
@@ -174,10 +178,35 @@ class World:
                 return self._node_changed(ref.name, item)
             case SERVICE_CIDR.kind | ENDPOINT_SLICE.kind | DAEMON_SET.kind:
                 return self._ranges_may_differ()
-            case POD.kind | INGRESS.kind:
-                return frozenset(map(policy_key, self.surroundings.changed(ref, item, self.snapshot())))
+            case POD.kind:
+                return self._around_changed(ref, item) | self._shapes_changed(
+                    self.workloads.pod_changed(ref, item), ref
+                )
+            case INGRESS.kind:
+                return self._around_changed(ref, item)
             case _:
                 return self._child_changed(ref, item)
+
+    def template_changed(self, ref: ObjectRef) -> frozenset[Key]:
+        """Take in that a workload with a pod template came, changed or went and return who has to look."""
+        return self._shapes_changed(self.workloads.template_changed(ref), ref)
+
+    def _shapes_changed(self, news: frozenset[WorkloadShape], ref: ObjectRef) -> frozenset[Key]:
+        if not news:
+            return frozenset()
+        self._snapshot = None
+        mine, named = self.rollouts.touched(ref.namespace, news)
+        keys = self._rolled(self.rollouts.in_namespace(ref.namespace))
+        return keys | {policy_key(key) for key in mine | self._callers.around(named)}
+
+    def _around_changed(self, ref: ObjectRef, item: KubeObject | None) -> frozenset[Key]:
+        return frozenset(map(policy_key, self.surroundings.changed(ref, item, self.snapshot())))
+
+    def _rolled(self, keys: Iterable[PolicyKey]) -> frozenset[Key]:
+        """Look again which former selectors are needed and return who has to look for that."""
+        changed = self.rollouts.check(keys)
+        self._snapshot = None if changed else self._snapshot
+        return frozenset(policy_key(key) for key in changed | self._callers.around(changed))
 
     def _policy_changed(self, key: PolicyKey, item: KubeObject | None) -> frozenset[Key]:
         before = self._policies.get(key)
@@ -190,7 +219,8 @@ class World:
         else:
             self._policies.pop(key, None)
         self._snapshot = None
-        return frozenset({namespace_key(key[0]), *(policy_key(other) for other in around)})
+        keys = self._rolled({key, *self.rollouts.in_namespace(key[0])})
+        return keys | {namespace_key(key[0]), *(policy_key(other) for other in around)}
 
     def _namespace_changed(self, name: str, item: KubeObject | None) -> frozenset[Key]:
         after = read_namespace(item, system=self._system) if item else None
@@ -239,13 +269,7 @@ class World:
         return self._every_policy()
 
     def _node_changed(self, name: str, item: KubeObject | None) -> frozenset[Key]:
-        """A node's heartbeat changes the object every few minutes and its addresses never: look at those only."""
-        nodes = [item] if item else []
-        after = read_ranges(nodes=nodes, service_cidrs=(), services=(), baseline=self.floors.spec)
-        if self._node_ranges.get(name, ClusterRanges()) == after:
-            return frozenset()
-        self._node_ranges[name] = after
-        return self._ranges_may_differ()
+        return self._ranges_may_differ() if self._nodes.changed(name, item, self.floors.spec) else frozenset()
 
     def _ranges_may_differ(self) -> frozenset[Key]:
         ranges = stored_ranges(self.store, self.floors.spec)
@@ -262,6 +286,9 @@ class World:
         if item and after:
             self._owners[ref] = after
         keys = {key for key in (before, after) if key}
+        if ref.kind == NETWORK_POLICY.kind:
+            owned = {(key.namespace, key.name) for key in keys if key.subject is Subject.POLICY}
+            keys |= self._rolled(owned) | {policy_key(one) for key in owned for one in self.rollouts.waiting_for(key)}
         if ref.kind == NETWORK_POLICY.kind and (ref.name == BASELINE_NETWORK_POLICY or before is None or item is None):
             # Isolation waits for the last NetworkPolicy to come, and NetworkPolicies wait for isolation to go.
             keys.add(namespace_key(ref.namespace))
@@ -276,11 +303,8 @@ class World:
         return frozenset(keys)
 
     def _signed_by(self, trust_domain: str) -> Iterable[Key]:
-        return (
-            policy_key(key)
-            for key, view in self._policies.items()
-            if isinstance(view, PolicyView) and view.spec.identity.trust_domain == trust_domain
-        )
+        views = (view for view in self._policies.values() if isinstance(view, PolicyView))
+        return (policy_key(view.key) for view in views if view.spec.identity.trust_domain == trust_domain)
 
     def _every_policy(self) -> frozenset[Key]:
         return frozenset(policy_key(key) for key in self._policies)

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Literal
 
 from bartizan.api.names import KubeObject
-from bartizan.core.model import ObjectRef
+from bartizan.core.model import ObjectRef, PolicyKey
 
 FieldManager = Literal[
     "bartizan/networkpolicy",
@@ -64,3 +64,5 @@ class Plan:
     events: tuple[Event, ...] = ()
     requeue_after: timedelta | None = None
     """Look again after this long (a renewal, a deadline); None: only when something changes."""
+    waits_for: frozenset[PolicyKey] = frozenset()
+    """The policies whose next NetworkPolicy this plan's key waits for: it looks again when one is written."""

@@ -5,7 +5,7 @@ asking again gives an empty plan, which is what keeps a resync from writing and 
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -19,13 +19,14 @@ from bartizan.api.v1alpha1 import (
     PolicyStatus,
     PolicySummary,
 )
-from bartizan.core.access import AccessObserved, plan_access, with_conflict
+from bartizan.core.access import AccessPlan, plan_access, with_conflict
 from bartizan.core.capabilities import Capabilities
 from bartizan.core.conditions import Observation, changed, dumped, laid_over, lean, read_conditions
 from bartizan.core.gaps.find import find_gaps
-from bartizan.core.gaps.surroundings import Surroundings
+from bartizan.core.isolation import Isolation, PolicyObserved, former_ones, plan_isolation
 from bartizan.core.model import InvalidPolicy, ObjectRef, PolicyView, Snapshot
 from bartizan.core.network.compile import CompiledNetwork, compile_network
+from bartizan.core.network.hold import Hold
 from bartizan.core.network.requests import first_seen, open_requests
 from bartizan.core.observations import (
     consent,
@@ -37,7 +38,7 @@ from bartizan.core.observations import (
     ready,
     secrets_injected,
 )
-from bartizan.core.ownership import is_ours, removal, spelled_out, upkeep
+from bartizan.core.ownership import is_ours, removal
 from bartizan.core.plan import Apply, Delete, Event, Plan
 from bartizan.core.reasons import ConditionType, Mode, Reason
 from bartizan.core.shared_ground import overlaps, shared_identity, siblings
@@ -48,26 +49,6 @@ LOOK_AGAIN: Final = timedelta(seconds=60)
 """After how long an object in our way is looked at again: nothing tells us when somebody else's object goes."""
 SOON: Final = timedelta(seconds=1)
 """After how long a step that waits for another key's step is tried again, should its event be missed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyObserved:
-    """What exists for one policy."""
-
-    item: KubeObject
-    """The policy itself, with its status."""
-    network_policy: KubeObject | None = None
-    """Whatever bears the name of its NetworkPolicy."""
-    isolation: KubeObject | None = None
-    """The namespace's `bartizan-baseline`."""
-    index: KubeObject | None = None
-    """The namespace's PolicyIndex."""
-    access: AccessObserved = field(default_factory=AccessObserved)
-    """Its Role and RoleBinding for the API server."""
-    strays: tuple[KubeObject, ...] = ()
-    """Objects of ours that belong to this policy under names it no longer uses."""
-    surroundings: Surroundings = field(default_factory=Surroundings)
-    """What others made around it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +86,7 @@ def plan_policy(
         opened = (*_opened(policy, observed), *plan_access(policy, (), observed.access).deletes)
         status = PolicyStatus(mode=Mode.NOT_GOVERNED.value)
         plan = _spoken(policy, observed, status, (not_governed(policy.namespace),), now=now)
-        return _joined(plan, deletes=opened, look_after=_waits_for_isolation(observed))
+        return replace(plan, deletes=opened, requeue_after=_waits_for_isolation(observed))
     at_now = replace(snapshot, now=now)
     return _governed(policy, mode=mode, snapshot=at_now, observed=observed, certificate=certificate, now=now)
 
@@ -124,32 +105,50 @@ def _governed(
     compiled = replace(compiled, access=access.kept, edges=with_conflict(compiled.edges, access.conflict))
     existing = observed.network_policy
     conflict = existing is not None and not is_ours(existing, owner_uid=policy.uid)
-    enforced = mode is Mode.ENFORCE
-    deletes = (*access.deletes, *(delete for stray in observed.strays for delete in removal(stray)))
-    applies = (*certificate.applies, *access.applies)
-    if enforced and not conflict:
-        desired = spelled_out(compiled.network_policy)
-        applies = (*upkeep(desired, existing, manager="bartizan/networkpolicy"), *applies)
-    if not enforced:
-        deletes = (*_opened(policy, observed), *deletes)
+    isolation = Isolation(look_after=LOOK_AGAIN)
+    if mode is not Mode.ENFORCE:
+        isolation = Isolation(deletes=_opened(policy, observed), look_after=_waits_for_isolation(observed))
+    elif not conflict:
+        isolation = plan_isolation(policy, compiled, snapshot=snapshot, observed=observed, now=now)
+    name = compiled.network_policy["metadata"]["name"]
     others = (
-        network(mode, compiled.network_policy["metadata"]["name"], conflict=conflict),
+        network(mode, name, conflict=conflict, held=isolation.held, rolling=isolation.rolling),
         identity(overlaps(policy, siblings(policy, snapshot))),
         certificate.observation,
         secrets_injected(policy, mode, observed.index),
         consent(compiled.edges),
     )
-    status = _status(mode, compiled, certificate, snapshot.capabilities, emits_network=enforced and not conflict)
+    emits = mode is Mode.ENFORCE and not conflict and not isolation.held
+    status = _status(mode, compiled, certificate, snapshot.capabilities, emits_network=emits, held=isolation.held)
     status = _with_neighbours(status, policy, compiled, snapshot, observed)
     spoken = (ready(others, compiled.edges), *others)
     plan = _spoken(policy, observed, status, spoken, now=now) if certificate.settled else Plan()
     waits = (
         certificate.look_after,
-        LOOK_AGAIN if conflict or access.conflict else None,
+        isolation.look_after,
+        LOOK_AGAIN if access.conflict else None,
         _until_change(compiled, now),
-        _waits_for_isolation(observed, enforced=enforced),
     )
-    return _joined(plan, applies=applies, deletes=deletes, look_after=soonest(waits))
+    return _carried(plan, isolation, access, certificate, observed, look_after=soonest(waits))
+
+
+def _carried(
+    plan: Plan,
+    isolation: Isolation,
+    access: AccessPlan,
+    certificate: CertificateOutcome,
+    observed: PolicyObserved,
+    *,
+    look_after: timedelta | None,
+) -> Plan:
+    """Return the plan with every part's writes: NetworkPolicies first, so that a revocation waits for nothing else."""
+    return replace(
+        plan,
+        applies=(*isolation.applies, *certificate.applies, *access.applies),
+        deletes=(*isolation.deletes, *access.deletes, *(d for stray in observed.strays for d in removal(stray))),
+        requeue_after=look_after,
+        waits_for=isolation.waits_for,
+    )
 
 
 def _until_change(compiled: CompiledNetwork, now: datetime) -> timedelta | None:
@@ -163,6 +162,7 @@ def _status(
     capabilities: Capabilities,
     *,
     emits_network: bool,
+    held: Hold | None,
 ) -> PolicyStatus:
     emitted = [certificate.emitted] if certificate.emitted else []
     if emits_network:
@@ -175,6 +175,7 @@ def _status(
         certificate=certificate.status,
         capabilities=CapabilitiesStatus(**asdict(capabilities)),
         emitted=tuple(emitted),
+        held_until=held.until if held else None,
     )
 
 
@@ -223,13 +224,16 @@ def _summary(edges: tuple[EdgeStatus, ...]) -> PolicySummary:
 def _opened(policy: PolicyView, observed: PolicyObserved) -> tuple[Delete, ...]:
     """Prune the NetworkPolicy where nothing is enforced: after the isolation is gone, or its traffic would be cut."""
     existing = observed.network_policy
-    if observed.isolation is not None or existing is None or not is_ours(existing, owner_uid=policy.uid):
+    former = tuple(delete for item in former_ones(policy, observed.around) for delete in removal(item))
+    if observed.isolation is not None:
         return ()
-    return removal(existing)
+    if existing is None or not is_ours(existing, owner_uid=policy.uid):
+        return former
+    return (*removal(existing), *former)
 
 
-def _waits_for_isolation(observed: PolicyObserved, *, enforced: bool = False) -> timedelta | None:
-    return SOON if not enforced and observed.isolation is not None and observed.network_policy is not None else None
+def _waits_for_isolation(observed: PolicyObserved) -> timedelta | None:
+    return SOON if observed.isolation is not None and observed.network_policy is not None else None
 
 
 def _spoken(
@@ -285,13 +289,3 @@ def status_apply(item: KubeObject, status: KubeObject) -> Apply:
     meta = {key: item["metadata"][key] for key in ("name", "namespace") if key in item["metadata"]}
     body = {"apiVersion": API_VERSION, "kind": item["kind"], "metadata": meta, "status": status}
     return Apply(item=body, manager="bartizan/status", status=True, force=True)
-
-
-def _joined(
-    plan: Plan,
-    *,
-    applies: tuple[Apply, ...] = (),
-    deletes: tuple[Delete, ...] = (),
-    look_after: timedelta | None = None,
-) -> Plan:
-    return Plan(applies=applies, deletes=deletes, status=plan.status, events=plan.events, requeue_after=look_after)

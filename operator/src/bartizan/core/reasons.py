@@ -45,6 +45,10 @@ class Reason(StrEnum):
     # NetworkEnforced
     NOT_PROVEN = "NotProven"
     """The NetworkPolicy is written; no probe has shown that packets obey it."""
+    HELD_IN_AUDIT = "HeldInAudit"
+    """Pods ran before they were governed; they are not isolated yet because a declared edge would be cut."""
+    ROLLING_OUT = "RollingOut"
+    """Old and new hold side by side until nothing needs the old; the message says what is waited for."""
     REPORT_ONLY = "ReportOnly"
     """The namespace is in warn or audit mode: nothing is cut."""
     # CertificateReady
@@ -84,7 +88,9 @@ class Reason(StrEnum):
     PEER_NOT_FOUND = "PeerNotFound"
     """No policy of that name exists."""
     PORT_NOT_FOUND = "PortNotFound"
-    """The other policy has no port of that name."""
+    """The policy has no port of that name, or no container does."""
+    PORT_AMBIGUOUS = "PortAmbiguous"
+    """A container port's name stands for different numbers in workloads of one policy; all of them are open."""
     FORBIDDEN_BY_BASELINE = "ForbiddenByBaseline"
     """The SecurityBaseline does not allow such a peer."""
     METADATA_CLOSED = "MetadataClosed"

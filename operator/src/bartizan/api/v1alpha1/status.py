@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from bartizan.api.v1alpha1.common import ApiModel
 
@@ -168,3 +168,5 @@ class PolicyStatus(ApiModel):
     """What the cluster can do; left out for a policy of which nothing is made."""
     emitted: tuple[EmittedObject, ...] = ()
     """What bartizan keeps for this policy."""
+    held_until: AwareDatetime | None = None
+    """Until when the first isolation of running pods waits for declared edges, at most; absent: it does not wait."""

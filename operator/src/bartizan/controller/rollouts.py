@@ -1,0 +1,96 @@
+"""What the controller knows of changes under way: former selectors still needed, who waits for whose write, what is in flight.
+
+All of it follows from what is observed, so that a restart in the middle of a rollout goes on where it was.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from bartizan.api.kinds import NETWORK_POLICY
+from bartizan.api.names import KubeObject
+from bartizan.api.v1alpha1 import LabelSelector
+from bartizan.controller.workloads import Workloads
+from bartizan.core.model import InvalidPolicy, PolicyKey, PolicyView, WorkloadShape
+from bartizan.core.network.former import former_selectors
+from bartizan.core.plan import Plan
+from bartizan.core.select import matches
+from bartizan.kube.store import Store
+
+
+class Rollouts:
+    """Former selectors, waiting policies and writes in flight."""
+
+    def __init__(
+        self, store: Store, workloads: Workloads, policies: Mapping[PolicyKey, PolicyView | InvalidPolicy]
+    ) -> None:
+        """Look at the NetworkPolicies in `store`; `policies` is the picture's own mapping and changes with it."""
+        self._store = store
+        self._workloads = workloads
+        self._policies = policies
+        self.former: dict[PolicyKey, tuple[LabelSelector, ...]] = {}
+        self._waiting: defaultdict[PolicyKey, set[PolicyKey]] = defaultdict(set)
+        self._in_flight: dict[PolicyKey, tuple[KubeObject, ...]] = {}
+
+    def check(self, keys: Iterable[PolicyKey]) -> frozenset[PolicyKey]:
+        """Look again whether these policies still need former selectors; return those for which it changed."""
+        return frozenset(key for key in set(keys) if self._changed(key))
+
+    def touched(
+        self, namespace: str, news: Iterable[WorkloadShape]
+    ) -> tuple[frozenset[PolicyKey], frozenset[PolicyKey]]:
+        """Return the policies that select any of these shapes, and those of them that name ports by name."""
+        labels = [dict(shape.labels) for shape in news]
+        mine = {
+            key: view
+            for key, view in self._policies.items()
+            if key[0] == namespace
+            and isinstance(view, PolicyView)
+            and any(matches(view.spec.workload.selector, one) for one in labels)
+        }
+        named = (key for key, view in mine.items() if any(isinstance(p.port, str) for p in view.spec.network.ports))
+        return frozenset(mine), frozenset(named)
+
+    def in_namespace(self, namespace: str) -> frozenset[PolicyKey]:
+        """Return the policies of a namespace that need former selectors."""
+        return frozenset(key for key in self.former if key[0] == namespace)
+
+    def waits(self, key: PolicyKey, others: Iterable[PolicyKey]) -> None:
+        """Remember that a policy waits for the next NetworkPolicy of others, and for nobody else's."""
+        for waiting in self._waiting.values():
+            waiting.discard(key)
+        for other in others:
+            self._waiting[other].add(key)
+
+    def waiting_for(self, key: PolicyKey) -> frozenset[PolicyKey]:
+        """Return who waits for a policy."""
+        return frozenset(self._waiting.get(key, ()))
+
+    def begins(self, key: PolicyKey, plan: Plan) -> None:
+        """Remember which NetworkPolicies are about to be written."""
+        writes = tuple(apply.item for apply in plan.applies if apply.item["kind"] == NETWORK_POLICY.kind)
+        if writes:
+            self._in_flight[key] = writes
+
+    def ends(self, key: PolicyKey) -> None:
+        """The writes are answered, one way or the other."""
+        self._in_flight.pop(key, None)
+
+    def in_flight(self, key: PolicyKey) -> tuple[KubeObject, ...]:
+        """Return the NetworkPolicies that other policies' looks are writing."""
+        return tuple(item for other, items in self._in_flight.items() if other != key for item in items)
+
+    def _changed(self, key: PolicyKey) -> bool:
+        before, view = self.former.get(key, ()), self._policies.get(key)
+        after: tuple[LabelSelector, ...] = ()
+        if isinstance(view, PolicyView):
+            after = former_selectors(
+                view,
+                observed=self._store.list(NETWORK_POLICY, namespace=key[0]),
+                shapes=self._workloads.of(key[0]),
+                policies=(one for one in self._policies.values() if isinstance(one, PolicyView)),
+            )
+        if after:
+            self.former[key] = after
+        else:
+            self.former.pop(key, None)
+        return before != after
