@@ -1,15 +1,14 @@
-"""Rollouts by the real controller, judged write by write from what the real API server handed out."""
+"""Rollouts by the real controller, judged write by write from the real API server's audit log."""
 
 import asyncio
 import json
-from contextlib import asynccontextmanager
-from datetime import timedelta
 
 import pytest
 
 from bartizan.api.kinds import NAMESPACE, NETWORK_POLICY, POD, POLICY, Kind
 from bartizan.core.model import ObjectRef
 from bartizan.core.network.semantics import Endpoint, Flow, allows
+from integration.controller.trail import Trail
 
 pytestmark = [pytest.mark.api, pytest.mark.timeout(240)]
 SYSTEM = "ctl-prefix-system"
@@ -18,57 +17,13 @@ _ACCOUNTS = Kind("v1", "ServiceAccount", "serviceaccounts")
 JUDGED = (53, 8080, 9090)
 
 
-class Recorder:
-    """The NetworkPolicies of some namespaces as they stood at first, and every change since, in the API server's order."""
-
-    def __init__(self, api, namespaces):
-        self._api, self._namespaces = api, set(namespaces)
-        self.first, self.changes = {}, []
-
-    async def run(self, ready):
-        """Follow until cancelled."""
-        listing = await self._api.list(NETWORK_POLICY)
-        self.first = {place(item): item for item in listing.items if item["metadata"]["namespace"] in self._namespaces}
-        ready.set()
-        stream = self._api.watch(
-            NETWORK_POLICY, resource_version=listing.resource_version, timeout=timedelta(minutes=10)
-        )
-        async for event in stream:
-            if event.type != "BOOKMARK" and event.item["metadata"]["namespace"] in self._namespaces:
-                self.changes.append((event.type, event.item))
-
-    def states(self):
-        """Return what stood at first and after every change."""
-        now = dict(self.first)
-        found = [dict(now)]
-        for kind, item in self.changes:
-            now.pop(place(item), None)
-            if kind != "DELETED":
-                now[place(item)] = item
-            found.append(dict(now))
-        return found
-
-    def names(self):
-        """Return what was written, in order."""
-        return [item["metadata"]["name"] for _, item in self.changes]
-
-
-def place(item):
-    """Return where an object is."""
-    return (item["metadata"]["namespace"], item["metadata"]["name"])
-
-
-@asynccontextmanager
-async def recording(api, *namespaces):
-    """Record while the block runs."""
-    recorder, ready = Recorder(api, namespaces), asyncio.Event()
-    running = asyncio.create_task(recorder.run(ready))
-    await ready.wait()
-    try:
-        yield recorder
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+async def trail_of(world, cluster, *namespaces):
+    """Return the trail of some namespaces from now on."""
+    if cluster.audit_log is None:
+        pytest.skip(f"a cluster of the provider {cluster.provider} keeps no audit log on this machine")
+    trail = Trail(cluster.audit_log, namespaces)
+    await trail.begin(world.api)
+    return trail
 
 
 def a_pod(namespace, name, app):
@@ -89,12 +44,12 @@ def passing(state, ends):
     }
 
 
-def judge(recorder, ends):
-    """Assert the invariant after every single write; return how many there were and what passes in the end."""
-    open_at = [passing(state, ends) for state in recorder.states()]
+def judge(trail, ends):
+    """Assert the invariant after every single write; return what passes in the end."""
+    names, open_at = trail.names(), [passing(state, ends) for state in trail.states()]
     old, new = open_at[0], open_at[-1]
     for count, now in enumerate(open_at):
-        write = recorder.names()[count - 1] if count else "nothing"
+        write = names[count - 1] if count else "nothing"
         assert now <= old | new, (count, write, now - old - new)
         assert old & new <= now, (count, write, (old & new) - now)
     return new
@@ -111,18 +66,18 @@ def endpoint(index, namespace, app):
     )
 
 
-async def settled(recorder, *, quiet=2.5, within=40):
+async def settled(trail, *, quiet=2.5, within=40):
     """Return once nothing was written for a while."""
     loop = asyncio.get_running_loop()
     deadline, seen, since = loop.time() + within, -1, loop.time()
     while loop.time() - since < quiet:
-        if len(recorder.changes) != seen:
-            seen, since = len(recorder.changes), loop.time()
-        assert loop.time() < deadline, recorder.names()
+        if (count := len(trail.names())) != seen:
+            seen, since = count, loop.time()
+        assert loop.time() < deadline, trail.names()
         await asyncio.sleep(0.1)
 
 
-async def test_every_write_of_a_rollout_is_safe(world, controller, until, trust_domain, policy):
+async def test_every_write_of_a_rollout_is_safe(world, cluster, controller, until, trust_domain, policy):
     """Edges open, close, change ports, and a selector changes under running pods: no write opens or cuts by surprise."""
     shop, bank = "ctl-prefix-shop", "ctl-prefix-bank"
     await world.govern(SYSTEM, None)
@@ -163,15 +118,15 @@ async def test_every_write_of_a_rollout_is_safe(world, controller, until, trust_
                 await until(lambda n=namespace: _account(world, n))
                 await world.put(a_pod(namespace, app, app))
         await asyncio.sleep(1)
-        async with recording(world.api, shop, bank) as recorder:
-            await world.put(*new)
-            await settled(recorder)
-            assert any(name.startswith("ssp-api.") for name in recorder.names())
-            await world.put(a_pod(shop, "api-v2", "api-v2"))
-            await world.api.delete(ObjectRef(api_version=POD.api_version, kind=POD.kind, namespace=shop, name="api"))
-            await until(lambda: _gone(recorder), within=60)
-            await settled(recorder)
-        final = judge(recorder, ends)
+        trail = await trail_of(world, cluster, shop, bank)
+        await world.put(*new)
+        await settled(trail)
+        assert any(name.startswith("ssp-api.") for name in trail.names())
+        await world.put(a_pod(shop, "api-v2", "api-v2"))
+        await world.api.delete(ObjectRef(api_version=POD.api_version, kind=POD.kind, namespace=shop, name="api"))
+        await until(lambda: _gone(trail), within=60)
+        await settled(trail)
+    final = judge(trail, ends)
     assert final == {
         (shop, "web", shop, "api-v2", 8080),
         (shop, "bot", shop, "api-v2", 8080),
@@ -235,11 +190,11 @@ async def test_one_refused_policy_does_not_hold_back_a_revocation(
 
         await until(refused, within=90)
         await until(lambda: _all_but_one_are_said(world, namespace, 200), within=120, every=1)
-        async with recording(world.api, namespace) as recorder:
-            await world.put(policy("api", namespace, network=PORTS, **mine))
-            await until(lambda: _some(recorder), within=20)
-            await settled(recorder)
-        assert recorder.names() == ["ssp-web", "ssp-api"]
+        trail = await trail_of(world, cluster, namespace)
+        await world.put(policy("api", namespace, network=PORTS, **mine))
+        await until(lambda: _some(trail), within=20)
+        await settled(trail)
+        assert trail.names() == ["ssp-web", "ssp-api"]
         assert await world.get(NETWORK_POLICY, "ssp-broken", namespace) is None
     cluster.kubectl("delete", "validatingadmissionpolicybinding", "ctl-prefix-refuses")
     cluster.kubectl("delete", "validatingadmissionpolicy", "ctl-prefix-refuses")
@@ -260,11 +215,11 @@ async def _all_but_one_are_said(world, namespace, count):
     return len(listed) == count and ready.count(False) == 1
 
 
-async def _some(recorder):
+async def _some(trail):
     """Return whether anything was written."""
-    return bool(recorder.changes)
+    return bool(trail.names())
 
 
-async def _gone(recorder):
+async def _gone(trail):
     """Return whether the former selector's NetworkPolicy has gone."""
-    return any(kind == "DELETED" and "." in item["metadata"]["name"] for kind, item in recorder.changes)
+    return any(item is None and "." in name for (_, name), item in trail.changes())

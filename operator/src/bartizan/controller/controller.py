@@ -245,7 +245,7 @@ class Controller:
             return
         self.queue.forget(key)
         if again is not None:
-            self.queue.add_after(key, again)
+            self.queue.add_after(key, again, ahead=True)
         self._meter.reconciled(key.subject, "done", self._clock.monotonic() - began)
 
     def _put_off(self, key: Key, began: float, *, error: str, least: timedelta = timedelta(0)) -> None:
@@ -263,7 +263,7 @@ class Controller:
         if key.subject in {Subject.NAMESPACE, Subject.POLICY} and self._names:
             self._names.tend()
         if self._work is not None:
-            self.queue.add(key)
+            self.queue.add(key, ahead=self.world.rollouts.presses(key))
             self._meter.queued(len(self.queue))
 
     def _enqueue_settled(self, key: Key) -> None:

@@ -119,9 +119,12 @@ class Reconciler:
             self._patient_since.pop(where, None)
         rollouts.begins(where, plan)
         try:
-            return await self._writer.carry_out(plan)
+            errors = await self._writer.carry_out(plan)
         finally:
             rollouts.ends(where)
+        if not errors and not plan.waits_for:
+            rollouts.settled(where)
+        return errors
 
     async def _plan(self, key: Key, now: datetime) -> Plan:
         match key.subject:
@@ -163,9 +166,10 @@ class Reconciler:
         return plan
 
     def _around(self, policy: PolicyView | InvalidPolicy, observed: KubeObject | None) -> tuple[KubeObject, ...]:
-        """Return the NetworkPolicies that a policy's next step is judged by: its namespace's and its peers'."""
+        """Return the NetworkPolicies of ours that a policy's next step is judged by: its namespace's and its peers'."""
         namespaces = touched_namespaces(policy, observed) if isinstance(policy, PolicyView) else {policy.namespace}
-        return tuple(item for name in sorted(namespaces) for item in self._world.store.list(NETWORK_POLICY, name))
+        found = (item for name in sorted(namespaces) for item in self._world.store.list(NETWORK_POLICY, name))
+        return tuple(item for item in found if is_ours(item))
 
     async def _certificate(self, policy: PolicyView, snapshot: Snapshot, now: datetime) -> CertificateOutcome:
         if not self._secrets_known(policy.namespace):

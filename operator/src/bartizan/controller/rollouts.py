@@ -1,6 +1,7 @@
-"""What the controller knows of changes under way: former selectors still needed, who waits for whose write, what is in flight.
+"""What the controller knows of changes under way: who is in the middle of one, who waits for whose write, what is in flight.
 
-All of it follows from what is observed, so that a restart in the middle of a rollout goes on where it was.
+Former selectors that pods still need belong to it. All of it follows from what is observed, so that a restart in the middle of
+a rollout goes on where it was.
 """
 
 from collections import defaultdict
@@ -9,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from bartizan.api.kinds import NETWORK_POLICY
 from bartizan.api.names import KubeObject
 from bartizan.api.v1alpha1 import LabelSelector
+from bartizan.controller.callers import Callers
+from bartizan.controller.keys import Key, Subject
 from bartizan.controller.workloads import Workloads
 from bartizan.core.model import InvalidPolicy, PolicyKey, PolicyView, WorkloadShape
 from bartizan.core.network.former import former_selectors
@@ -18,27 +21,32 @@ from bartizan.kube.store import Store
 
 
 class Rollouts:
-    """Former selectors, waiting policies and writes in flight."""
+    """Policies in the middle of a change, former selectors, waiting policies and writes in flight."""
 
     def __init__(
-        self, store: Store, workloads: Workloads, policies: Mapping[PolicyKey, PolicyView | InvalidPolicy]
+        self,
+        store: Store,
+        workloads: Workloads,
+        policies: Mapping[PolicyKey, PolicyView | InvalidPolicy],
+        callers: Callers,
     ) -> None:
         """Look at the NetworkPolicies in `store`; `policies` is the picture's own mapping and changes with it."""
         self._store = store
         self._workloads = workloads
         self._policies = policies
+        self._callers = callers
         self.former: dict[PolicyKey, tuple[LabelSelector, ...]] = {}
         self._waiting: defaultdict[PolicyKey, set[PolicyKey]] = defaultdict(set)
         self._in_flight: dict[PolicyKey, tuple[KubeObject, ...]] = {}
+        self._pressing: set[PolicyKey] = set()
 
     def check(self, keys: Iterable[PolicyKey]) -> frozenset[PolicyKey]:
-        """Look again whether these policies still need former selectors; return those for which it changed."""
-        return frozenset(key for key in set(keys) if self._changed(key))
+        """Look again whether these policies still need former selectors; return those that differ and all around them."""
+        changed = {key for key in set(keys) if self._changed(key)}
+        return frozenset(changed | self._callers.around(changed))
 
-    def touched(
-        self, namespace: str, news: Iterable[WorkloadShape]
-    ) -> tuple[frozenset[PolicyKey], frozenset[PolicyKey]]:
-        """Return the policies that select any of these shapes, and those of them that name ports by name."""
+    def concerned(self, namespace: str, news: Iterable[WorkloadShape]) -> frozenset[PolicyKey]:
+        """Return who has to look because these shapes came or went: who selects them, and who calls those by port names."""
         labels = [dict(shape.labels) for shape in news]
         mine = {
             key: view
@@ -47,10 +55,10 @@ class Rollouts:
             and isinstance(view, PolicyView)
             and any(matches(view.spec.workload.selector, one) for one in labels)
         }
-        named = (key for key, view in mine.items() if any(isinstance(p.port, str) for p in view.spec.network.ports))
-        return frozenset(mine), frozenset(named)
+        named = [key for key, view in mine.items() if any(isinstance(p.port, str) for p in view.spec.network.ports)]
+        return self.check(self.rolling_in(namespace)) | mine.keys() | self._callers.around(named)
 
-    def in_namespace(self, namespace: str) -> frozenset[PolicyKey]:
+    def rolling_in(self, namespace: str) -> frozenset[PolicyKey]:
         """Return the policies of a namespace that need former selectors."""
         return frozenset(key for key in self.former if key[0] == namespace)
 
@@ -64,6 +72,18 @@ class Rollouts:
     def waiting_for(self, key: PolicyKey) -> frozenset[PolicyKey]:
         """Return who waits for a policy."""
         return frozenset(self._waiting.get(key, ()))
+
+    def press(self, keys: Iterable[PolicyKey]) -> None:
+        """Remember that a spec changed for these policies: their looks go before everybody's until they are done with it."""
+        self._pressing.update(keys)
+
+    def presses(self, key: Key) -> bool:
+        """Return whether a key is a policy in the middle of a change."""
+        return key.subject is Subject.POLICY and (key.namespace, key.name) in self._pressing
+
+    def settled(self, key: PolicyKey) -> None:
+        """Everything the policy needs is written, and it waits for nobody."""
+        self._pressing.discard(key)
 
     def begins(self, key: PolicyKey, plan: Plan) -> None:
         """Remember which NetworkPolicies are about to be written."""

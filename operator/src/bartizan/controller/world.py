@@ -23,12 +23,7 @@ from bartizan.api.kinds import (
     TRUST_DOMAIN,
     Kind,
 )
-from bartizan.api.names import (
-    BASELINE_NETWORK_POLICY,
-    DEFAULT_NAME,
-    SYSTEM_NAMESPACES,
-    KubeObject,
-)
+from bartizan.api.names import BASELINE_NETWORK_POLICY, DEFAULT_NAME, SYSTEM_NAMESPACES, KubeObject
 from bartizan.controller.callers import Callers
 from bartizan.controller.floors import Floors
 from bartizan.controller.keys import SERVING_KEY, Key, Subject, namespace_key, policy_key, trust_domain_key
@@ -54,14 +49,7 @@ from bartizan.core.model import (
     WorkloadShape,
 )
 from bartizan.core.network.fqdn import called_names, wanted_names
-from bartizan.core.views import (
-    Unreadable,
-    read_namespace,
-    read_policy,
-    read_service,
-    read_trust_domain,
-    serves_dns,
-)
+from bartizan.core.views import Unreadable, read_namespace, read_policy, read_service, read_trust_domain, serves_dns
 from bartizan.kube.store import Store
 
 
@@ -86,7 +74,7 @@ class World:
         self._capabilities = Capabilities()
         self._owners: dict[ObjectRef, Key] = {}
         self.workloads = Workloads()
-        self.rollouts = Rollouts(self.store, self.workloads, self._policies)
+        self.rollouts = Rollouts(self.store, self.workloads, self._policies, self._callers)
         self._snapshot: Snapshot | None = None
 
     def snapshot(self) -> Snapshot:
@@ -195,9 +183,7 @@ class World:
         if not news:
             return frozenset()
         self._snapshot = None
-        mine, named = self.rollouts.touched(ref.namespace, news)
-        keys = self._rolled(self.rollouts.in_namespace(ref.namespace))
-        return keys | {policy_key(key) for key in mine | self._callers.around(named)}
+        return frozenset(map(policy_key, self.rollouts.concerned(ref.namespace, news)))
 
     def _around_changed(self, ref: ObjectRef, item: KubeObject | None) -> frozenset[Key]:
         return frozenset(map(policy_key, self.surroundings.changed(ref, item, self.snapshot())))
@@ -206,7 +192,7 @@ class World:
         """Look again which former selectors are needed and return who has to look for that."""
         changed = self.rollouts.check(keys)
         self._snapshot = None if changed else self._snapshot
-        return frozenset(policy_key(key) for key in changed | self._callers.around(changed))
+        return frozenset(map(policy_key, changed))
 
     def _policy_changed(self, key: PolicyKey, item: KubeObject | None) -> frozenset[Key]:
         before = self._policies.get(key)
@@ -219,7 +205,8 @@ class World:
         else:
             self._policies.pop(key, None)
         self._snapshot = None
-        keys = self._rolled({key, *self.rollouts.in_namespace(key[0])})
+        self.rollouts.press(around)
+        keys = self._rolled({key, *self.rollouts.rolling_in(key[0])})
         return keys | {namespace_key(key[0]), *(policy_key(other) for other in around)}
 
     def _namespace_changed(self, name: str, item: KubeObject | None) -> frozenset[Key]:
