@@ -5,6 +5,7 @@ dependencies live here and nowhere else: forgetting one means a decision that is
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from bartizan.api.kinds import (
     DAEMON_SET,
@@ -166,12 +167,10 @@ class World:
                 return self._node_changed(ref.name, item)
             case SERVICE_CIDR.kind | ENDPOINT_SLICE.kind | DAEMON_SET.kind:
                 return self._ranges_may_differ()
-            case POD.kind:
-                return self._around_changed(ref, item) | self._shapes_changed(
-                    self.workloads.pod_changed(ref, item), ref
-                )
-            case INGRESS.kind:
-                return self._around_changed(ref, item)
+            case POD.kind | INGRESS.kind:
+                around = frozenset(map(policy_key, self.surroundings.changed(ref, item, self.snapshot())))
+                news = self.workloads.pod_changed(ref, item) if ref.kind == POD.kind else frozenset()
+                return around | self._shapes_changed(news, ref)
             case _:
                 return self._child_changed(ref, item)
 
@@ -182,11 +181,12 @@ class World:
     def _shapes_changed(self, news: frozenset[WorkloadShape], ref: ObjectRef) -> frozenset[Key]:
         if not news:
             return frozenset()
-        self._snapshot = None
-        return frozenset(map(policy_key, self.rollouts.concerned(ref.namespace, news)))
-
-    def _around_changed(self, ref: ObjectRef, item: KubeObject | None) -> frozenset[Key]:
-        return frozenset(map(policy_key, self.surroundings.changed(ref, item, self.snapshot())))
+        concerned = self.rollouts.concerned(ref.namespace, news)
+        if self._snapshot:
+            # Pods come one after another, and everything else in the picture stays as it is.
+            shapes, former = self.workloads.by_namespace(), dict(self.rollouts.former)
+            self._snapshot = replace(self._snapshot, shapes=shapes, former=former)
+        return frozenset(map(policy_key, concerned))
 
     def _rolled(self, keys: Iterable[PolicyKey]) -> frozenset[Key]:
         """Look again which former selectors are needed and return who has to look for that."""
@@ -247,9 +247,7 @@ class World:
         return frozenset({trust_domain_key(name), *self._signed_by(name)})
 
     def _baseline_changed(self, name: str, item: KubeObject | None) -> frozenset[Key]:
-        if name != DEFAULT_NAME:
-            return frozenset()
-        if not self.floors.take(item):
+        if name != DEFAULT_NAME or not self.floors.take(item):
             return frozenset()
         self._snapshot = None
         self._ranges_may_differ()
