@@ -4,7 +4,8 @@ The semantics engine computes for each pair the ports that are open before the w
 desired. A write opens too much if something is open after it that is open neither before nor in the end; it cuts if something
 is lost that was open before and will be in the end. Other writes that are on their way are counted at their worst.
 
-Blocks of addresses are not compared with pods here: pods' addresses are no part of a decision.
+Pods that no selector tells apart are judged once. Blocks of addresses are not compared with pods here: pods' addresses are no
+part of a decision.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,13 +13,14 @@ from dataclasses import dataclass, field, replace
 
 from bartizan.api.names import KubeObject
 from bartizan.api.v1alpha1 import LabelSelector
-from bartizan.core.model import PolicyKey, PolicyView, Snapshot, WorkloadShape
+from bartizan.core.model import PolicyKey, PolicyView, Snapshot
 from bartizan.core.network.atoms import Atoms, Side, less, ports_both, ports_less, read_atoms, with_atoms
 from bartizan.core.network.compile import baseline_policy, compile_network
 from bartizan.core.network.connections import connections
 from bartizan.core.network.peers import NAMESPACE_LABEL
 from bartizan.core.network.ports import PortRange
 from bartizan.core.network.semantics import Endpoint, applies
+from bartizan.core.network.telling import Labels, only, told_by_policies, told_by_rules
 from bartizan.core.reasons import Mode
 from bartizan.core.select import covering, matches
 
@@ -55,8 +57,11 @@ def prove(
         return Proof()
     write = with_atoms(desired, atoms)
     others = [item for item in network_policies if _place(item) != _place(write)]
-    pairs = _Pairs(policy, snapshot, before=[*others, *([observed] if observed else [])], others=others, write=write)
-    return _judged(pairs, opening, closing, [item for item in in_flight if _place(item) != _place(write)])
+    flying = [item for item in in_flight if _place(item) != _place(write)]
+    before = [*others, *([observed] if observed else [])]
+    pairs = _Pairs(policy, snapshot, before=before, others=others, write=write)
+    pairs.tell_apart({*opening, *closing}, [*before, desired, write, *flying])
+    return _judged(pairs, opening, closing, flying)
 
 
 def _judged(pairs: "_Pairs", opening: Atoms, closing: Atoms, in_flight: Sequence[KubeObject]) -> Proof:
@@ -95,20 +100,25 @@ class _Pairs:
         self._before = before
         self._others = others
         self._write = write
-        subject = LabelSelector.model_validate(write["spec"]["podSelector"])
-        self._own = _ends(policy.namespace, snapshot.shapes.get(policy.namespace, ()), subject)
-        self._goals: dict[tuple[str, str], tuple[KubeObject, ...]] = {}
+        self._own = (policy.namespace, LabelSelector.model_validate(write["spec"]["podSelector"]))
+        self._goals: dict[PolicyKey, KubeObject] = {}
+        self._telling: frozenset[str] = frozenset()
+
+    def tell_apart(self, sides: Iterable[Side], written: Iterable[KubeObject]) -> None:
+        """Find out which labels of the pods at both ends a selector looks at: of policies, of what stands, of what will."""
+        behind = {_place_of(one)[0] for one in sides if "podSelector" in one.element}
+        namespaces = {self._policy.namespace, *behind}
+        policies = (one for one in self._snapshot.policies.values() if one.namespace in namespaces)
+        self._telling = told_by_policies(policies, self._snapshot) | told_by_rules(written)
 
     def touched(self, one: Side) -> Iterable[tuple[Endpoint, Endpoint]]:
         """Yield the pairs of own and other pods that a side is about."""
-        element = one.element
-        if not self._own or "podSelector" not in element:
+        if "podSelector" not in one.element:
             return
-        namespace = element["namespaceSelector"]["matchLabels"][NAMESPACE_LABEL]
-        selector = LabelSelector.model_validate(element["podSelector"])
-        for other in _ends(namespace, self._snapshot.shapes.get(namespace, ()), selector):
+        own = self._ends(*self._own)
+        for other in self._ends(*_place_of(one)) if own else ():
             replica = replace(other, name=f"replica of {other.name}")
-            yield from ((own, replica) for own in self._own)
+            yield from ((end, replica) for end in own)
 
     def excess(self, source: Endpoint, destination: Endpoint, in_flight: Sequence[KubeObject]) -> frozenset[PortRange]:
         """Return what would be open after the write and is open neither before nor in the end."""
@@ -134,32 +144,43 @@ class _Pairs:
         return {policy.key for policy in found} - {self._policy.key}
 
     def _goal(self, source: Endpoint, destination: Endpoint) -> frozenset[PortRange]:
-        return _open(source, destination, [*self._desired(source), *self._desired(destination)])
+        ends = (source, destination)
+        return _open(*ends, [item for end in ends for item in self._desired(end.namespace, end.labels)])
 
-    def _desired(self, end: Endpoint) -> tuple[KubeObject, ...]:
+    def _desired(self, namespace: str, labels: Mapping[str, str]) -> tuple[KubeObject, ...]:
         """Return the NetworkPolicies that a pod has once everything is as desired."""
-        place = (end.namespace, end.name)
-        if place not in self._goals:
-            enforced = self._snapshot.mode(end.namespace) is Mode.ENFORCE
-            found = covering(self._snapshot.policies.values(), end.namespace, end.labels) if enforced else ()
-            written = tuple(compile_network(policy, self._snapshot).network_policy for policy in found)
-            self._goals[place] = (*written, baseline_policy(end.namespace)) if enforced else ()
-        return self._goals[place]
+        if self._snapshot.mode(namespace) is not Mode.ENFORCE:
+            return ()
+        found = covering(self._snapshot.policies.values(), namespace, labels)
+        for policy in found:
+            if policy.key not in self._goals:
+                self._goals[policy.key] = compile_network(policy, self._snapshot).network_policy
+        return (*(self._goals[policy.key] for policy in found), baseline_policy(namespace))
 
-
-def _ends(namespace: str, shapes: Iterable[WorkloadShape], selector: LabelSelector) -> tuple[Endpoint, ...]:
-    """Return one pod per set of labels that `selector` selects, running or described by a template."""
-    labels = sorted({shape.labels for shape in shapes if matches(selector, dict(shape.labels))})
-    return tuple(
-        Endpoint(
-            namespace=namespace,
-            name=repr(one),
-            ip="",
-            labels=dict(one),
-            namespace_labels={NAMESPACE_LABEL: namespace},
+    def _ends(self, namespace: str, selector: LabelSelector) -> tuple[Endpoint, ...]:
+        """Return one pod per set of telling labels that `selector` selects, running or described by a template."""
+        return tuple(
+            Endpoint(
+                namespace=namespace,
+                name=repr(labels),
+                ip="",
+                labels=dict(labels),
+                namespace_labels={NAMESPACE_LABEL: namespace},
+            )
+            for labels in self._labels(namespace, selector, self._telling)
         )
-        for one in labels
-    )
+
+    def _labels(self, namespace: str, selector: LabelSelector, telling: frozenset[str]) -> list[Labels]:
+        shapes = self._snapshot.shapes.get(namespace, ())
+        found = {shape.labels for shape in shapes if matches(selector, dict(shape.labels))}
+        return sorted({only(labels, telling) for labels in found})
+
+
+def _place_of(one: Side) -> tuple[str, LabelSelector]:
+    """Return the namespace and selector of the pods behind a side."""
+    element = one.element
+    namespace = element["namespaceSelector"]["matchLabels"][NAMESPACE_LABEL]
+    return namespace, LabelSelector.model_validate(element["podSelector"])
 
 
 def _open(source: Endpoint, destination: Endpoint, network_policies: Iterable[KubeObject]) -> frozenset[PortRange]:
