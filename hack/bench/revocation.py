@@ -35,7 +35,8 @@ async def measure() -> Result:
         async with stage.controller() as controller, a_sight(stage.api, POLICY, NETWORK_POLICY) as sight:
             for key in land.keys:
                 await sight.after(policy_ref(key), is_ready, within=300)
-            await stage.put(land.accounts())
+            accounts = {"apiVersion": "v1", "kind": "List", "items": land.accounts()}
+            stage.cluster.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(accounts))
             await stage.put(land.pods())
             await sight.quiet(3)
             series = _Series(stage, sight, land)

@@ -28,7 +28,7 @@ from bartizan.core.network.atoms import (
     side,
     with_atoms,
 )
-from bartizan.core.network.compile import CompiledNetwork
+from bartizan.core.network.compile import CompiledNetwork, compile_network
 from bartizan.core.network.peers import NAMESPACE_LABEL, neighbours, policy_peers
 from bartizan.core.network.ports import PortRange
 from bartizan.core.network.rollout_proof import Proof, prove
@@ -81,16 +81,24 @@ def next_step(policy: PolicyView, compiled: CompiledNetwork, observed: KubeObjec
     desired = compiled.network_policy
     if observed is not None and not intact(observed):
         return Step(writes=(desired,))
-    former, missing = _former(compiled, observed, around)
+    former, missing, waits = _former(policy, compiled, observed, around)
     if missing and observed is not None:
-        return Step(writes=(*former, _narrowed(desired, observed)), whole=False)
+        held = {**desired, "spec": {**desired["spec"], "podSelector": observed["spec"]["podSelector"]}}
+        atoms, closers = _narrowed(policy, held, observed, around)
+        return Step(writes=(*former, with_atoms(held, atoms)), waits_for={**waits, **closers}, whole=False)
     step = _main(policy, desired, observed, around)
-    return replace(step, writes=(*former, *step.writes))
+    whole = step.whole and not waits
+    return Step(writes=(*former, *step.writes), waits_for={**waits, **step.waits_for}, whole=whole)
 
 
-def _former(compiled: CompiledNetwork, main: KubeObject | None, around: Around) -> tuple[tuple[KubeObject, ...], bool]:
-    """Return the NetworkPolicies for pods of former selectors, never wider than they were, and whether one is missing."""
+def _former(
+    policy: PolicyView, compiled: CompiledNetwork, main: KubeObject | None, around: Around
+) -> tuple[tuple[KubeObject, ...], bool, dict[PolicyKey, str]]:
+    """Return the NetworkPolicies for pods of former selectors, never wider than before, whether one is missing, and waits."""
     writes, missing = [], False
+    # The main one may leave these pods in the same step, so what it allows them does not count.
+    moved = replace(around, network_policies=_instead(compiled.network_policy, around.network_policies))
+    waits: dict[PolicyKey, str] = {}
     for desired in compiled.former:
         meta = desired["metadata"]
         known = around.find(meta["namespace"], meta["name"])
@@ -98,14 +106,44 @@ def _former(compiled: CompiledNetwork, main: KubeObject | None, around: Around) 
         before = known if known is not None and intact(known) else None
         if before is None and main is not None and main["spec"]["podSelector"] == desired["spec"]["podSelector"]:
             before = main
-        writes.append(with_atoms(desired, both(read_atoms(before), read_atoms(desired))))
-    return tuple(writes), missing
+        atoms, closers = _narrowed(policy, desired, before, moved)
+        writes.append(with_atoms(desired, atoms))
+        waits |= closers
+    return tuple(writes), missing, waits
 
 
-def _narrowed(desired: KubeObject, observed: KubeObject) -> KubeObject:
-    """Return the observed NetworkPolicy less what is closed: its pods change hands only after the former ones are kept."""
-    held = {**desired, "spec": {**desired["spec"], "podSelector": observed["spec"]["podSelector"]}}
-    return with_atoms(held, both(read_atoms(observed), read_atoms(desired)))
+def _narrowed(
+    policy: PolicyView, desired: KubeObject, observed: KubeObject | None, around: Around
+) -> tuple[Atoms, dict[PolicyKey, str]]:
+    """Return what pods of a former selector keep: no more than they had, less what is closed.
+
+    Where another policy takes them over, what both it and the former one allow stays until that one is written.
+    """
+    old, new = read_atoms(observed), read_atoms(desired)
+    atoms = both(old, new)
+    if observed is None or not around.patient:
+        return atoms, {}
+    standing = {**observed, "metadata": desired["metadata"]}
+    proof = prove(
+        policy,
+        desired=desired,
+        observed=standing,
+        atoms=atoms,
+        snapshot=around.snapshot,
+        network_policies=around.network_policies,
+        in_flight=around.in_flight,
+    )
+    return joined(atoms, proof.cuts), {key: _taking_over(key) for key in proof.cut_from}
+
+
+def _instead(desired: KubeObject, network_policies: Sequence[KubeObject]) -> Sequence[KubeObject]:
+    place = (desired["metadata"]["namespace"], desired["metadata"]["name"])
+    others = (one for one in network_policies if (one["metadata"]["namespace"], one["metadata"]["name"]) != place)
+    return [*others, desired]
+
+
+def _taking_over(key: PolicyKey) -> str:
+    return f"{'/'.join(key)} to take over what would be cut"
 
 
 def _main(policy: PolicyView, desired: KubeObject, observed: KubeObject | None, around: Around) -> Step:
@@ -154,6 +192,8 @@ def _unready(policy: PolicyView, opening: Atoms, around: Around) -> tuple[Atoms,
                 continue
             admitted = _open_at(provider, own, around)
             lacking = ports_less(ports, admitted)
+            # Another policy's pods may bear the same labels: what this one will never admit is not waited for.
+            lacking = ports_both(lacking, _wanted_at(provider, own, around)) if lacking else lacking
             if lacking:
                 found[call] = found.get(call, frozenset()) | lacking
                 waits[provider.key] = f"{'/'.join(provider.key)} to admit it"
@@ -185,6 +225,12 @@ def _open_at(policy: PolicyView, sides: Iterable[Side], around: Around) -> froze
     return frozenset(port for one in sides for port in atoms.get(one, ()))
 
 
+def _wanted_at(policy: PolicyView, sides: Iterable[Side], around: Around) -> frozenset[PortRange]:
+    """Return the ports that another policy is to open on any of `sides` in the end."""
+    atoms = read_atoms(compile_network(policy, around.snapshot).network_policy)
+    return frozenset(port for one in sides for port in atoms.get(one, ()))
+
+
 def _behind(one: Side, snapshot: Snapshot) -> Iterable[PolicyView]:
     """Yield the policies whose pods the peer of a side stands for."""
     element = one.element
@@ -202,5 +248,5 @@ def _proven(proof: Proof, around: Around) -> dict[PolicyKey, str]:
         for key in proof.opened_by
     }
     if around.patient:
-        waits |= {key: f"{'/'.join(key)} to take over what would be cut" for key in proof.cut_from}
+        waits |= {key: _taking_over(key) for key in proof.cut_from}
     return waits
