@@ -160,3 +160,25 @@ async def test_a_wish_ahead_during_a_look_counts_for_the_next_look():
     queue.add("b")
     queue.add("a")
     assert [await queue.take(), await queue.take()] == ["b", "a"]
+
+
+async def test_news_come_in_between_looks_that_never_wait():
+    """What a watch tells after the first look still overtakes what waits, although no look ever lets go of the loop."""
+    queue: WorkQueue[int] = WorkQueue(FakeClock())
+    looks: list[int] = []
+    all_done = asyncio.Event()
+
+    async def look(key: int) -> None:
+        looks.append(key)
+        if len(looks) == 1:
+            asyncio.get_running_loop().call_soon(lambda: queue.add(1000, ahead=True))
+        if len(looks) == 101:
+            all_done.set()
+
+    for key in range(100):
+        queue.add(key)
+    serving = asyncio.create_task(queue.serve(look, workers=1))
+    await all_done.wait()
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+    assert looks.index(1000) < 5

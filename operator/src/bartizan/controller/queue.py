@@ -136,6 +136,8 @@ class WorkQueue(Generic[K]):
                 await work(key)
             finally:
                 self.done(key)
+            # A look that finds nothing to do never waits: a queue full of those would keep out what goes ahead of them.
+            await asyncio.sleep(0)
 
     def _push(self, key: K) -> None:
         (self._first_ready if key in self._ahead else self._ready).append(key)
