@@ -58,7 +58,7 @@ async def measure() -> Result:
             "looked at. Then while an admission policy of the cluster's owner refuses every write of one "
             "policy's NetworkPolicy, which has to be repaired: that is tried again and again; every second "
             "victim is a neighbour of the broken one. Last, edges of the broken one itself, which never closes: "
-            "the called side waits one second for it, then closes alone. Limit (issue): 2 s."
+            "the called side closes alone. Limit (issue): 2 s."
         ),
         tables=(Table(("policies", "n", "p50", "p99", "max"), tuple(series.rows)),),
         remarks=(f"While the last two series ran the broken policy failed {failures:.0f} times.",),
