@@ -62,6 +62,25 @@ class Landscape:
                 callers[key].add(caller)
         return [self._policy(key, callers[key]) for key in self.keys]
 
+    def accounts(self) -> list[KubeObject]:
+        """The ServiceAccount of every service."""
+        return [
+            {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": place}}
+            for place, name in self.keys
+        ]
+
+    def pods(self) -> list[KubeObject]:
+        """One pod of every service, which stays Pending where there is no node."""
+        return [
+            {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "metadata": {"name": name, "namespace": place, "labels": {"app": name}},
+                "spec": {"serviceAccountName": name, "containers": [{"name": "app", "image": "app:1"}]},
+            }
+            for place, name in self.keys
+        ]
+
     def policy(self, key: PolicyKey) -> KubeObject:
         """One policy as it now is."""
         return self._policy(key, {caller for caller, called in self.calls.items() if key in called})
@@ -104,6 +123,18 @@ def is_ready(item: KubeObject) -> bool:
         and one.get("observedGeneration") == item["metadata"]["generation"]
         for one in item.get("status", {}).get("conditions", [])
     )
+
+
+def names(item: KubeObject, peer: PolicyKey) -> bool:
+    """Whether a NetworkPolicy has a rule, in whichever direction, for the pods of a service."""
+    element = {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": peer[0]}},
+        "podSelector": {"matchLabels": {"app": peer[1]}},
+    }
+    spec = item["spec"]
+    rules = [rule.get("from", []) for rule in spec.get("ingress", [])]
+    rules += [rule.get("to", []) for rule in spec.get("egress", [])]
+    return any(element in peers for peers in rules)
 
 
 def newer_than(item: KubeObject) -> Callable[[KubeObject], bool]:

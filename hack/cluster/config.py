@@ -37,13 +37,22 @@ def kubeconfig(layout: Layout, user: str, files: tuple[Path, Path, Path]) -> str
 
 
 def audit_policy() -> str:
-    """Render the audit policy: who did what with which answer; the API server's talk with itself is left out."""
+    """Render the audit policy: who did what with which answer; the API server's talk with itself is left out.
+
+    Of NetworkPolicies it keeps what was stored, so that a rollout can be judged write by write.
+    """
+    isolation = {
+        "level": "RequestResponse",
+        "verbs": ["create", "update", "patch", "delete"],
+        "resources": [{"group": "networking.k8s.io", "resources": ["networkpolicies"]}],
+        "omitManagedFields": True,
+    }
     return _yaml(
         {
             "apiVersion": "audit.k8s.io/v1",
             "kind": "Policy",
             "omitStages": ["RequestReceived"],
-            "rules": [{"level": "None", "users": ["system:apiserver"]}, {"level": "Metadata"}],
+            "rules": [{"level": "None", "users": ["system:apiserver"]}, isolation, {"level": "Metadata"}],
         }
     )
 

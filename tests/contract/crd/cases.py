@@ -91,7 +91,11 @@ GOOD: Final[dict[str, dict[str, Any]]] = {
                 "serviceAccountName": "till",
             },
             network={
-                "ports": [{"name": "http", "port": 8080}, {"name": "gossip", "port": 7946, "protocol": "UDP"}],
+                "ports": [
+                    {"name": "http", "port": 8080},
+                    {"name": "gossip", "port": 7946, "protocol": "UDP"},
+                    {"name": "admin", "port": "admin"},
+                ],
                 "ingress": [
                     {"from": {"service": "prometheus", "namespace": "monitoring"}, "ports": ["http"]},
                     {"from": {"workload": {"namespace": "tools", "selector": {"matchLabels": {"app": "runner"}}}}},
@@ -270,7 +274,8 @@ BAD: Final = (
     Bad("an unknown operator", needs("Is", "a"), f"{SELECTOR}.matchExpressions[0].operator", "supported values"),
     Bad("port 0", listens({"name": "http", "port": 0}), "spec.network.ports[0].port", "should be greater than or equal to 1"),
     Bad("port 65536", listens({"name": "http", "port": 65536}), "spec.network.ports[0].port", "should be less than or equal to 65535"),
-    Bad("a port in quotes", listens({"name": "http", "port": "8080"}), "spec.network.ports[0].port", "must be of type integer"),
+    Bad("a number in quotes", listens({"name": "http", "port": "8080"}), "spec.network.ports[0].port", "should match"),
+    Bad("a container port's name that is too long", listens({"name": "http", "port": "anametoolongtobe"}), "spec.network.ports[0].port", "may not be more than 15 bytes"),
     Bad("an unknown protocol", listens({"name": "a", "port": 1, "protocol": "tcp"}), "spec.network.ports[0].protocol", "supported values"),
     Bad("a port's name with capitals", listens({"name": "HTTP", "port": 1}), "spec.network.ports[0].name", "should match"),
     Bad("two ports of one name", listens({"name": "a", "port": 1}, {"name": "a", "port": 2}), "spec.network.ports", "the names of ports must differ"),

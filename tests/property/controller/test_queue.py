@@ -13,6 +13,7 @@ KEYS = st.sampled_from("abc")
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("add"), KEYS),
+        st.tuples(st.just("add ahead"), KEYS),
         st.tuples(st.just("later"), KEYS),
         st.tuples(st.just("retry"), KEYS),
         st.tuples(st.just("forget"), KEYS),
@@ -51,11 +52,13 @@ def test_no_key_is_lost_and_none_is_in_flight_twice(steps, workers):
         serving = asyncio.create_task(queue.serve(crew.work, workers=workers))
         owed: dict[str, int] = {}
         for step, key in steps:
-            if step in {"add", "later", "retry"}:
+            if step in {"add", "add ahead", "later", "retry"}:
                 owed[key] = crew.looks.count(key) + 1
             match step:
                 case "add":
                     queue.add(key)
+                case "add ahead":
+                    queue.add(key, ahead=True)
                 case "later":
                     queue.add_after(key, timedelta(seconds=1))
                 case "retry":
@@ -126,3 +129,56 @@ def test_of_several_delays_the_earliest_holds(delays):
         assert len(queue) == 1
 
     asyncio.run(play())
+
+
+@given(wishes=st.lists(st.tuples(st.integers(0, 9), st.booleans()), min_size=1, max_size=30))
+def test_what_is_ahead_is_taken_first(wishes):
+    """Keys that any wish put ahead come before all others, each once, each lane in the order of its first wish."""
+
+    async def play() -> None:
+        queue: WorkQueue[int] = WorkQueue(FakeClock())
+        for key, ahead in wishes:
+            queue.add(key, ahead=ahead)
+        first = list(dict.fromkeys(key for key, ahead in wishes if ahead))
+        rest = [key for key in dict.fromkeys(key for key, _ in wishes) if key not in first]
+        assert [await queue.take() for _ in range(len(queue))] == first + rest
+
+    asyncio.run(play())
+
+
+async def test_a_wish_ahead_during_a_look_counts_for_the_next_look():
+    """A key in flight that is wished for ahead comes first once its look is done, and without the privilege after that."""
+    queue: WorkQueue[str] = WorkQueue(FakeClock())
+    queue.add("a")
+    assert await queue.take() == "a"
+    queue.add("b")
+    queue.add("a", ahead=True)
+    queue.done("a")
+    assert [await queue.take(), await queue.take()] == ["a", "b"]
+    queue.done("a")
+    queue.done("b")
+    queue.add("b")
+    queue.add("a")
+    assert [await queue.take(), await queue.take()] == ["b", "a"]
+
+
+async def test_news_come_in_between_looks_that_never_wait():
+    """What a watch tells after the first look still overtakes what waits, although no look ever lets go of the loop."""
+    queue: WorkQueue[int] = WorkQueue(FakeClock())
+    looks: list[int] = []
+    all_done = asyncio.Event()
+
+    async def look(key: int) -> None:
+        looks.append(key)
+        if len(looks) == 1:
+            asyncio.get_running_loop().call_soon(lambda: queue.add(1000, ahead=True))
+        if len(looks) == 101:
+            all_done.set()
+
+    for key in range(100):
+        queue.add(key)
+    serving = asyncio.create_task(queue.serve(look, workers=1))
+    await all_done.wait()
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+    assert looks.index(1000) < 5

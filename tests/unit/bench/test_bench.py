@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from bartizan.core.network.compile import compile_network
+from bartizan.core.views import read_policy
+from bartizan.testing import a_snapshot
 from bench.__main__ import BENCHES
-from bench.landscape import EDGES, Landscape
+from bench.landscape import EDGES, Landscape, names
 from bench.numbers import percentile
 from bench.repair import meaning
 from bench.result import Result, Table, put, section
@@ -59,6 +62,17 @@ def test_every_service_of_the_landscape_calls_five_that_list_it() -> None:
             assert {"from": {"service": caller[1], "namespace": caller[0]}} in policies[key]["spec"]["network"][
                 "ingress"
             ]
+
+
+def test_a_network_policy_names_whom_the_service_calls_and_who_calls_it() -> None:
+    """What the revocation bench waits for is in the compiled object as long as the edge is there, on both sides."""
+    land = Landscape("x", 2, 6)
+    uids = [{**item, "metadata": {**item["metadata"], "uid": str(item["metadata"])}} for item in land.policies()]
+    snapshot = a_snapshot(*map(read_policy, uids))
+    for key, policy in snapshot.policies.items():
+        written = compile_network(policy, snapshot).network_policy
+        callers = {caller for caller, called in land.calls.items() if key in called}
+        assert {peer for peer in land.keys if names(written, peer)} == land.calls[key] | callers
 
 
 def test_a_secret_means_its_keys_and_not_their_bytes() -> None:

@@ -31,7 +31,7 @@ def flags(argv):
 
 
 def test_the_api_server_authorizes_and_audits():
-    """Node and RBAC authorization, a Metadata audit log in the run's folder, the address other parts use."""
+    """Node and RBAC authorization, an audit log in the run's folder with the NetworkPolicies stored, the address others use."""
     said = flags(components.apiserver(layout()))
     wanted = ("authorization-mode", "advertise-address", "audit-log-path", "service-cluster-ip-range", "etcd-servers")
     assert {key: said[key] for key in wanted} == {
@@ -42,7 +42,16 @@ def test_the_api_server_authorizes_and_audits():
         "etcd-servers": "http://127.0.0.1:2379",
     }
     policy = yaml.safe_load(config.audit_policy())
-    assert policy["rules"] == [{"level": "None", "users": ["system:apiserver"]}, {"level": "Metadata"}]
+    assert policy["rules"] == [
+        {"level": "None", "users": ["system:apiserver"]},
+        {
+            "level": "RequestResponse",
+            "verbs": ["create", "update", "patch", "delete"],
+            "resources": [{"group": "networking.k8s.io", "resources": ["networkpolicies"]}],
+            "omitManagedFields": True,
+        },
+        {"level": "Metadata"},
+    ]
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 import pytest
 
 from bartizan.core.capabilities import Capabilities
+from bartizan.core.isolation import PolicyObserved
 from bartizan.core.network.backends.plan import carried
 from bartizan.core.network.compile import compile_network
 from bartizan.core.observations import certificate
-from bartizan.core.posture import LOOK_AGAIN, CertificateOutcome, PolicyObserved, plan_policy
+from bartizan.core.plan import LOOK_AGAIN
+from bartizan.core.posture import CertificateOutcome, plan_policy
 from bartizan.core.reasons import Mode, Reason
 from bartizan.testing import a_policy, a_policy_view, a_snapshot
 

@@ -2,9 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 
+from bartizan.core.isolation import PolicyObserved
 from bartizan.core.observations import certificate
 from bartizan.core.plan import Plan
-from bartizan.core.posture import CertificateOutcome, PolicyObserved, plan_policy
+from bartizan.core.posture import CertificateOutcome, plan_policy
 from bartizan.core.reasons import Reason
 from bartizan.testing import a_policy, a_policy_view, a_snapshot
 

@@ -6,12 +6,13 @@ import pytest
 
 from bartizan.api.v1alpha1 import EdgeStatus
 from bartizan.core.conditions import Observation
+from bartizan.core.isolation import PolicyObserved
 from bartizan.core.model import InvalidPolicy, NamespaceView
 from bartizan.core.network.compile import baseline_policy, compile_network
 from bartizan.core.observations import certificate, consent, network, not_governed, ready
 from bartizan.core.ownership import is_ours, spelled_out, upkeep
-from bartizan.core.plan import Apply, Plan
-from bartizan.core.posture import SOON, CertificateOutcome, PolicyObserved, plan_failure, plan_policy
+from bartizan.core.plan import SOON, Apply, Plan
+from bartizan.core.posture import CertificateOutcome, plan_failure, plan_policy
 from bartizan.core.reasons import ConditionType, Mode, Reason
 from bartizan.testing import a_policy, a_policy_view, a_snapshot
 

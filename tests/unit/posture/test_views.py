@@ -22,9 +22,16 @@ PROBLEMS = {
         {"network": {"ports": [{"name": "http", "port": 0}]}},
         "spec.network.ports[0].port: input should be greater than or equal to 1 (is 0)",
     ),
-    "a port that is a word": (
-        {"network": {"ports": [{"name": "http", "port": "many"}]}},
-        "spec.network.ports[0].port: input should be a valid integer, unable to parse string as an integer (is 'many')",
+    "a port that is a number in quotes": (
+        {"network": {"ports": [{"name": "http", "port": "8080"}]}},
+        (
+            "spec.network.ports[0].port: string should match pattern "
+            "'^([a-z0-9][-a-z0-9]*)?[a-z]([-a-z0-9]*[a-z0-9])?$' (is '8080')"
+        ),
+    ),
+    "a port that is neither": (
+        {"network": {"ports": [{"name": "http", "port": 80.5}]}},
+        "spec.network.ports[0].port: input should be a valid integer (is 80.5)",
     ),
     "two problems, the first is told": (
         {"network": {"ports": [{"name": "http", "port": 0}, {"name": "x"}]}},

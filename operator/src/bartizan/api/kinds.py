@@ -49,6 +49,9 @@ ROLE: Final = Kind("rbac.authorization.k8s.io/v1", "Role", "roles")
 EVENT: Final = Kind("events.k8s.io/v1", "Event", "events")
 ROLE_BINDING: Final = Kind("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings")
 DEPLOYMENT: Final = Kind("apps/v1", "Deployment", "deployments")
+STATEFUL_SET: Final = Kind("apps/v1", "StatefulSet", "statefulsets")
+JOB: Final = Kind("batch/v1", "Job", "jobs")
+CRON_JOB: Final = Kind("batch/v1", "CronJob", "cronjobs")
 CILIUM_NETWORK_POLICY: Final = Kind("cilium.io/v2", "CiliumNetworkPolicy", "ciliumnetworkpolicies")
 CLUSTER_NETWORK_POLICY: Final = Kind(
     "policy.networking.k8s.io/v1alpha2", "ClusterNetworkPolicy", "clusternetworkpolicies", namespaced=False
@@ -92,6 +95,9 @@ ALL: Final = (
     ROLE,
     ROLE_BINDING,
     DEPLOYMENT,
+    STATEFUL_SET,
+    JOB,
+    CRON_JOB,
     VALIDATING_POLICY,
     VALIDATING_BINDING,
     MUTATING_POLICY,

@@ -99,7 +99,9 @@ def _type(schema: Mapping[str, Any]) -> str:
     """Return a field's type with its bounds, in words."""
     if "enum" in schema:
         return " or ".join(f"`{value}`" for value in schema["enum"])
-    if schema["type"] == "array":
+    if "x-kubernetes-int-or-string" in schema:
+        name = "integer or string"
+    elif schema["type"] == "array":
         name = f"list of {_type(schema['items'])}"
     elif "additionalProperties" in schema:
         name = f"map of {_type(schema['additionalProperties'])}"

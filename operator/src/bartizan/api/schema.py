@@ -83,7 +83,7 @@ def _inlined(schema: Mapping[str, Any], defs: Mapping[str, Any], where: str) -> 
         result["items"] = _inlined(schema["items"], defs, f"{where}[]")
     if isinstance(schema.get("additionalProperties"), Mapping):
         result["additionalProperties"] = _inlined(schema["additionalProperties"], defs, f"{where}{{}}")
-    if "type" not in result:
+    if "type" not in result and "x-kubernetes-int-or-string" not in result:
         raise TypeError(f"{where}: a structural schema needs one type, this field has {sorted(schema)}")
     return result
 

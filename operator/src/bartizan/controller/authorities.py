@@ -23,8 +23,8 @@ from bartizan.core.pki.decide import Issue, Keep, Refuse
 from bartizan.core.pki.rotation import AuthorityPlan, NewAuthority, plan_authorities
 from bartizan.core.pki.serving import ServingAuthority, decide_serving, read_serving_authority, serving_secret
 from bartizan.core.pki.status import plan_trust_domain
-from bartizan.core.plan import Apply, Plan
-from bartizan.core.posture import LOOK_AGAIN, SOON, status_apply
+from bartizan.core.plan import LOOK_AGAIN, SOON, Apply, Plan
+from bartizan.core.posture import status_apply
 from bartizan.core.reasons import ConditionType, Reason
 from bartizan.core.views import Unreadable
 from bartizan.kube.api import KubeApi

@@ -21,8 +21,8 @@ from bartizan.core.pki.profile import LeafProfile, leaf_profile
 from bartizan.core.pki.rotation import AuthorityPlan, plan_authorities
 from bartizan.core.pki.secret import certificate_secret
 from bartizan.core.pki.status import certificate_status
-from bartizan.core.plan import Apply
-from bartizan.core.posture import LOOK_AGAIN, SOON, CertificateOutcome, emitted_object
+from bartizan.core.plan import LOOK_AGAIN, SOON, Apply
+from bartizan.core.posture import CertificateOutcome, emitted_object
 from bartizan.core.reasons import Reason
 from bartizan.signers.errors import SignerError
 from bartizan.signers.protocol import Signer

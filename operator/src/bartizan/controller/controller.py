@@ -32,6 +32,7 @@ from bartizan.core.capabilities import Capabilities
 from bartizan.core.model import ResolvedName
 from bartizan.core.namespace import ServiceAccountRef
 from bartizan.core.network.proof import PROOF_AGE
+from bartizan.core.shapes import TEMPLATES
 from bartizan.kube.api import KubeApi
 from bartizan.kube.clock import Clock, SystemClock, within
 from bartizan.kube.errors import KubeError
@@ -115,14 +116,17 @@ class Controller:
         self._died: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def _own_sources(self, api: KubeApi, intake: Intake) -> tuple[ReflectorSource, ...]:
-        """Return the sources of what kopf is not asked for: access, the authorities' Secrets, and what is around."""
+        """Return the sources of what kopf is not asked for: access, the authorities' Secrets, what runs, and what is around."""
         places = ((ROLE_BINDING, ""), (ROLE, ""), (SECRET, self._place.release.namespace))
         around = Intake(self.world, self._enqueue_settled)
+        kept = tuple(
+            ReflectorSource(api, self.world, intake, kinds=((kind, OURS),), namespace=namespace, clock=self._clock)
+            for kind, namespace in places
+        )
+        templates = [(kind, "") for kind in TEMPLATES]
         return (
-            *(
-                ReflectorSource(api, self.world, intake, kinds=((kind, OURS),), namespace=namespace, clock=self._clock)
-                for kind, namespace in places
-            ),
+            *kept,
+            ReflectorSource(api, self.world, intake, kinds=templates, clock=self._clock, templates=True),
             ReflectorSource(api, self.world, around, kinds=AROUND, clock=self._clock),
         )
 
@@ -253,7 +257,7 @@ class Controller:
             return
         self.queue.forget(key)
         if again is not None:
-            self.queue.add_after(key, again)
+            self.queue.add_after(key, again, ahead=True)
         self._meter.reconciled(key.subject, "done", self._clock.monotonic() - began)
 
     def _put_off(self, key: Key, began: float, *, error: str, least: timedelta = timedelta(0)) -> None:
@@ -273,7 +277,7 @@ class Controller:
         if key.subject in {Subject.NAMESPACE, Subject.POLICY} and self._back_ends.follows(CLUSTER_NETWORK_POLICY):
             self._enqueue(TIERS_KEY)
         if self._work is not None:
-            self.queue.add(key)
+            self.queue.add(key, ahead=self.world.rollouts.presses(key))
             self._meter.queued(len(self.queue))
 
     def _enqueue_settled(self, key: Key) -> None:

@@ -62,6 +62,11 @@ class Intake:
         for key in sorted(self._world.changed(ref), key=first_things_first):
             self._enqueue(key)
 
+    def template_changed(self, ref: ObjectRef) -> None:
+        """The same for a workload with a pod template, which is held apart."""
+        for key in sorted(self._world.template_changed(ref), key=first_things_first):
+            self._enqueue(key)
+
 
 def _version(item: KubeObject) -> int:
     text = str(item["metadata"].get("resourceVersion", ""))

@@ -38,7 +38,7 @@ def owner_of(ref: ObjectRef, item: KubeObject | None) -> Key | None:
     if POLICY_LABEL in labels:
         return policy_key((ref.namespace, labels[POLICY_LABEL]))
     if ref.kind in {NETWORK_POLICY.kind, CILIUM_NETWORK_POLICY.kind} and ref.name.startswith(_NETWORK_POLICY_PREFIX):
-        return policy_key((ref.namespace, ref.name.removeprefix(_NETWORK_POLICY_PREFIX)))
+        return policy_key((ref.namespace, ref.name.removeprefix(_NETWORK_POLICY_PREFIX).partition(".")[0]))
     if ref.kind in {ROLE.kind, ROLE_BINDING.kind} and ref.name.endswith(_ACCESS_SUFFIX):
         return policy_key((ref.namespace, ref.name.removeprefix(_ACCESS_PREFIX).removesuffix(_ACCESS_SUFFIX)))
     return None

@@ -2,6 +2,9 @@
 
 An event is only a hint that a key deserves a look, so a hundred hints about one key are one piece of work. A hint that comes
 while its key is in flight is kept and runs afterwards, because the reconcile under way may have looked too early.
+
+Keys added ahead are taken before all others: somebody has just changed something there, or a moment that was promised has come,
+and a revocation must not wait until every policy has been looked at once more.
 """
 
 import asyncio
@@ -30,7 +33,9 @@ class WorkQueue(Generic[K]):
         self._clock = clock or SystemClock()
         self._first = first
         self._longest = longest
+        self._first_ready: deque[K] = deque()
         self._ready: deque[K] = deque()
+        self._ahead: set[K] = set()
         self._waiting: set[K] = set()
         self._in_flight: set[K] = set()
         self._failures: dict[K, int] = {}
@@ -39,7 +44,7 @@ class WorkQueue(Generic[K]):
 
     def __len__(self) -> int:
         """How many keys wait to be taken now; those in flight or put off don't count."""
-        return len(self._ready)
+        return len(self._first_ready) + len(self._ready)
 
     @property
     def in_flight(self) -> frozenset[K]:
@@ -51,23 +56,28 @@ class WorkQueue(Generic[K]):
         """The keys put off to a later time."""
         return frozenset(self._delayed)
 
-    def add(self, key: K) -> None:
-        """Have `key` looked at: now, or right after the look that is under way."""
+    def add(self, key: K, *, ahead: bool = False) -> None:
+        """Have `key` looked at: now, or right after the look that is under way; with `ahead`, before all that are without."""
+        if ahead and key not in self._ahead:
+            self._ahead.add(key)
+            if key in self._waiting and key not in self._in_flight:
+                self._ready.remove(key)
+                self._first_ready.append(key)
         if key in self._waiting:
             return
         self._waiting.add(key)
         if key not in self._in_flight:
             self._push(key)
 
-    def add_after(self, key: K, delay: timedelta) -> None:
-        """Have `key` looked at after `delay`; of several such wishes the earliest holds."""
+    def add_after(self, key: K, delay: timedelta, *, ahead: bool = False) -> None:
+        """Have `key` looked at after `delay`, then perhaps `ahead` of others; of several such wishes the earliest holds."""
         due = self._clock.monotonic() + delay.total_seconds()
         planned = self._delayed.get(key)
         if planned and planned[0] <= due:
             return
         if planned:
             planned[1].cancel()
-        self._delayed[key] = (due, asyncio.get_running_loop().create_task(self._add_at(key, delay)))
+        self._delayed[key] = (due, asyncio.get_running_loop().create_task(self._add_at(key, delay, ahead=ahead)))
 
     def retry(self, key: K, *, least: timedelta = timedelta(0)) -> timedelta:
         """Have `key` looked at again after its back-off, which doubles with every call until `forget`; return the wait.
@@ -87,10 +97,11 @@ class WorkQueue(Generic[K]):
 
     async def take(self) -> K:
         """Return the next key, waiting for one. It is in flight until `done`."""
-        while not self._ready:
+        while not len(self):
             self._wake.clear()
             await self._wake.wait()
-        key = self._ready.popleft()
+        key = (self._first_ready or self._ready).popleft()
+        self._ahead.discard(key)
         self._waiting.discard(key)
         self._in_flight.add(key)
         return key
@@ -107,7 +118,9 @@ class WorkQueue(Generic[K]):
             sleeper.cancel()
         self._delayed.clear()
         self._failures.clear()
+        self._first_ready.clear()
         self._ready.clear()
+        self._ahead.clear()
         self._waiting.clear()
 
     async def serve(self, work: Callable[[K], Awaitable[None]], *, workers: int) -> None:
@@ -123,12 +136,14 @@ class WorkQueue(Generic[K]):
                 await work(key)
             finally:
                 self.done(key)
+            # A look that finds nothing to do never waits: a queue full of those would keep out what goes ahead of them.
+            await asyncio.sleep(0)
 
     def _push(self, key: K) -> None:
-        self._ready.append(key)
+        (self._first_ready if key in self._ahead else self._ready).append(key)
         self._wake.set()
 
-    async def _add_at(self, key: K, delay: timedelta) -> None:
+    async def _add_at(self, key: K, delay: timedelta, *, ahead: bool) -> None:
         await self._clock.sleep(delay)
         self._delayed.pop(key, None)
-        self.add(key)
+        self.add(key, ahead=ahead)

@@ -14,7 +14,6 @@ from bartizan.api.kinds import NETWORK_POLICY, POLICY, POLICY_INDEX, ROLE, ROLE_
 from bartizan.api.names import (
     BASELINE_NETWORK_POLICY,
     INDEX_NAME,
-    POLICY_LABEL,
     KubeObject,
     api_access_name,
     network_policy_name,
@@ -22,20 +21,20 @@ from bartizan.api.names import (
 from bartizan.controller.authorities import Authorities, plan_unreadable
 from bartizan.controller.beside import Beside
 from bartizan.controller.certificates import Certificates, unreachable
+from bartizan.controller.gathered import around, reports, strays, surroundings
 from bartizan.controller.keys import Key, Subject
 from bartizan.controller.meter import Meter
 from bartizan.controller.world import World
 from bartizan.controller.writer import Writer
 from bartizan.core.access import AccessObserved
-from bartizan.core.gaps.surroundings import Surroundings
-from bartizan.core.model import InvalidPolicy, ObjectRef, PolicyView, Snapshot
+from bartizan.core.isolation import PolicyObserved
+from bartizan.core.model import InvalidPolicy, ObjectRef, PolicyKey, PolicyView, Snapshot
 from bartizan.core.namespace import ACCESS_NAME, PROBES_NAME, NamespaceObserved, ServiceAccountRef, plan_namespace
 from bartizan.core.network.api_server import granted
-from bartizan.core.network.compile import neighbours
-from bartizan.core.network.proof import Reports, read_report, speaks_of
+from bartizan.core.network.rollout import PATIENCE
 from bartizan.core.ownership import is_ours
 from bartizan.core.plan import Plan
-from bartizan.core.posture import CertificateOutcome, PolicyObserved, plan_failure, plan_policy
+from bartizan.core.posture import CertificateOutcome, plan_failure, plan_policy
 from bartizan.core.reasons import Mode, Reason
 from bartizan.core.views import Unreadable
 from bartizan.kube.api import KubeApi
@@ -94,6 +93,7 @@ class Reconciler:
         self._meter = meter
         self._beside = Beside(world, self._found)
         self._waiting_since: dict[str, datetime] = {}
+        self._patient_since: dict[PolicyKey, datetime] = {}
 
     async def reconcile(self, key: Key) -> timedelta | None:
         """Look at `key` and do what is to be done; return when to look again if nothing happens before.
@@ -105,11 +105,31 @@ class Reconciler:
         """
         now = self._clock.now()
         plan = await self._plan(key, now)
-        errors = tuple(error for error in await self._writer.carry_out(plan) if not _moot(error))
+        errors = tuple(error for error in await self._carry_out(key, plan, now) if not _moot(error))
         if not errors:
             return plan.requeue_after
         await self._say_refused(key, errors, now)
         raise RefusedError(errors)
+
+    async def _carry_out(self, key: Key, plan: Plan, now: datetime) -> tuple[KubeError, ...]:
+        """Carry the plan out; while it is under way, others count with both what it writes and what stood before."""
+        if key.subject is not Subject.POLICY:
+            return await self._writer.carry_out(plan)
+        where = (key.namespace, key.name)
+        rollouts = self._world.rollouts
+        rollouts.waits(where, plan.waits_for)
+        if plan.waits_for:
+            self._patient_since.setdefault(where, now)
+        else:
+            self._patient_since.pop(where, None)
+        rollouts.begins(where, plan)
+        try:
+            errors = await self._writer.carry_out(plan)
+        finally:
+            rollouts.ends(where)
+        if not errors and not plan.waits_for:
+            rollouts.settled(where)
+        return errors
 
     async def _plan(self, key: Key, now: datetime) -> Plan:
         match key.subject:
@@ -142,11 +162,14 @@ class Reconciler:
             isolation=self._isolation(key.namespace),
             index=self._world.item(POLICY_INDEX, key.namespace, INDEX_NAME),
             access=await self._access(policy, look=governed),
-            strays=self._strays(policy) if isinstance(policy, PolicyView) else (),
-            surroundings=self._surroundings(policy),
-            reports=self._reports(policy) if isinstance(policy, PolicyView) else {},
+            strays=strays(self._world, policy),
+            surroundings=surroundings(self._world, policy),
+            reports=reports(self._world, policy),
             proof_age=self._proof_age,
             cilium=await self._beside.cilium(policy, snapshot, look=governed),
+            around=around(self._world, policy, network_policy),
+            in_flight=self._world.rollouts.in_flight((key.namespace, key.name)),
+            patient=now - self._patient_since.get((key.namespace, key.name), now) < PATIENCE,
         )
         plan = plan_policy(policy, snapshot=self._world.snapshot(), observed=observed, certificate=certificate, now=now)
         self._measure(key, plan.status.item["status"] if plan.status else item.get("status") or {}, certificate)
@@ -217,35 +240,6 @@ class Reconciler:
             binding=await self._found(ROLE_BINDING, policy.namespace, name, look=look),
         )
 
-    def _surroundings(self, policy: PolicyView | InvalidPolicy) -> Surroundings:
-        if isinstance(policy, InvalidPolicy):
-            return Surroundings()
-        return self._world.surroundings.of(policy, self._world.snapshot())
-
-    def _reports(self, policy: PolicyView) -> Reports:
-        """Return what the prober saw of the policy and its neighbours, as far as their NetworkPolicies are still the same."""
-        found = {}
-        for namespace, name in (policy.key, *neighbours(policy)):
-            item = self._world.item(POLICY, namespace, name)
-            report = read_report(item) if item else None
-            if report and speaks_of(report, self._world.item(NETWORK_POLICY, namespace, network_policy_name(name))):
-                found[namespace, name] = report
-        return found
-
-    def _strays(self, policy: PolicyView) -> tuple[KubeObject, ...]:
-        """Return certificate Secrets of the policy under former names, once the one of the present name exists."""
-        name = policy.spec.secret_name(policy.name)
-        mine = [
-            item
-            for item in self._world.store.list(SECRET, namespace=policy.namespace)
-            if (item["metadata"].get("labels") or {}).get(POLICY_LABEL) == policy.name
-        ]
-        if all(item["metadata"]["name"] != name for item in mine):
-            return ()
-        return tuple(
-            item for item in mine if item["metadata"]["name"] != name and _owned(item, policy.uid) and is_ours(item)
-        )
-
     async def _say_refused(self, key: Key, errors: tuple[KubeError, ...], now: datetime) -> None:
         """Tell the policy's owner what was refused, unless it is only the API server being away."""
         final = [error for error in errors if isinstance(error, ForbiddenError | InvalidError | ConflictError)]
@@ -265,10 +259,6 @@ class Reconciler:
         self._meter.policy(where, {"mode": status.get("mode", ""), "ready": ready})
         ends = certificate.status.not_after if certificate and certificate.status else None
         self._meter.certificate(where, ends)
-
-
-def _owned(item: KubeObject, uid: str) -> bool:
-    return any(owner.get("uid") == uid for owner in item["metadata"].get("ownerReferences") or ())
 
 
 def _moot(error: KubeError) -> bool:

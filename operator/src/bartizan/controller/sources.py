@@ -89,10 +89,13 @@ class ReflectorSource:
         kinds: Iterable[tuple[Kind, str]] = WATCHED,
         namespace: str = "",
         clock: Clock,
+        templates: bool = False,
     ) -> None:
-        """Watch `kinds` (with label selectors) in `namespace`, or everywhere."""
+        """Watch `kinds` (with label selectors) in `namespace`, or everywhere; `templates` go where shapes are counted."""
+        store = world.workloads.templates if templates else world.store
+        on_change = intake.template_changed if templates else intake.changed
         self._reflectors = [
-            Reflector(api, kind, world.store, intake.changed, namespace=namespace, label_selector=selector, clock=clock)
+            Reflector(api, kind, store, on_change, namespace=namespace, label_selector=selector, clock=clock)
             for kind, selector in kinds
         ]
 

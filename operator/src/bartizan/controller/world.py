@@ -5,37 +5,27 @@ dependencies live here and nowhere else: forgetting one means a decision that is
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
-from bartizan.api.kinds import (
-    DAEMON_SET,
-    ENDPOINT_SLICE,
-    INGRESS,
-    NAMESPACE,
-    NETWORK_POLICY,
-    NODE,
-    POD,
-    POLICY,
-    POLICY_INDEX,
-    SECRET,
-    SECURITY_BASELINE,
-    SERVICE,
-    SERVICE_CIDR,
-    TRUST_DOMAIN,
-    Kind,
-)
-from bartizan.api.names import (
-    BASELINE_NETWORK_POLICY,
-    DEFAULT_NAME,
-    SYSTEM_NAMESPACES,
-    KubeObject,
-)
+from bartizan.api import kinds
+from bartizan.api.names import BASELINE_NETWORK_POLICY, DEFAULT_NAME, SYSTEM_NAMESPACES, KubeObject
 from bartizan.controller.callers import Callers
 from bartizan.controller.floors import Floors
-from bartizan.controller.keys import SERVING_KEY, SINGLE_KEYS, Key, namespace_key, policy_key, trust_domain_key
+from bartizan.controller.keys import (
+    SERVING_KEY,
+    SINGLE_KEYS,
+    Key,
+    Subject,
+    namespace_key,
+    policy_key,
+    trust_domain_key,
+)
 from bartizan.controller.owners import owner_of
 from bartizan.controller.probed import ProbedTimes
-from bartizan.controller.ranges import stored_ranges
+from bartizan.controller.ranges import NodeRanges, stored_ranges
+from bartizan.controller.rollouts import Rollouts
 from bartizan.controller.surroundings import SurroundingsPicture
+from bartizan.controller.workloads import Workloads
 from bartizan.core.capabilities import Capabilities
 from bartizan.core.endpoints import API_SERVICE
 from bartizan.core.gaps.surroundings import foreign
@@ -50,17 +40,10 @@ from bartizan.core.model import (
     ServiceView,
     Snapshot,
     TrustDomainView,
+    WorkloadShape,
 )
 from bartizan.core.network.fqdn import called_names, wanted_names
-from bartizan.core.views import (
-    Unreadable,
-    read_namespace,
-    read_policy,
-    read_ranges,
-    read_service,
-    read_trust_domain,
-    serves_dns,
-)
+from bartizan.core.views import Unreadable, read_namespace, read_policy, read_service, read_trust_domain, serves_dns
 from bartizan.kube.store import Store
 
 
@@ -80,11 +63,13 @@ class World:
         self._services: dict[tuple[str, str], ServiceView] = {}
         self._trust_domains: dict[str, TrustDomainView | Unreadable] = {}
         self.floors = Floors()
-        self._node_ranges: dict[str, ClusterRanges] = {}
+        self._nodes = NodeRanges()
         self._ranges = ClusterRanges()
         self._names: dict[str, ResolvedName] = {}
         self._capabilities = Capabilities()
         self._owners: dict[ObjectRef, Key] = {}
+        self.workloads = Workloads()
+        self.rollouts = Rollouts(self.store, self.workloads, self._policies, self._callers)
         self._snapshot: Snapshot | None = None
 
     def snapshot(self) -> Snapshot:
@@ -99,12 +84,12 @@ class World:
                 ranges=self._ranges,
                 baseline=self.floors.spec,
                 baseline_missing=self.floors.missing,
-                trust_domains={
-                    name: view for name, view in self._trust_domains.items() if isinstance(view, TrustDomainView)
-                },
+                trust_domains={k: view for k, view in self._trust_domains.items() if isinstance(view, TrustDomainView)},
                 names=dict(self._names),
                 capabilities=self._capabilities,
                 callers=self._callers.by_policy(),
+                shapes=self.workloads.by_namespace(),
+                former=dict(self.rollouts.former),
             )
         return self._snapshot
 
@@ -143,7 +128,7 @@ class World:
         """Return a trust domain's view, readable or not."""
         return self._trust_domains.get(name)
 
-    def item(self, kind: Kind, namespace: str, name: str) -> KubeObject | None:
+    def item(self, kind: kinds.Kind, namespace: str, name: str) -> KubeObject | None:
         """Return an object as last seen."""
         return self.store.get(ObjectRef(api_version=kind.api_version, kind=kind.kind, namespace=namespace, name=name))
 
@@ -162,24 +147,46 @@ class World:
         """Take in that the object at `ref` came, changed or went (the store already knows) and return who has to look."""
         item = self.store.get(ref)
         match ref.kind:
-            case POLICY.kind:
+            case kinds.POLICY.kind:
                 return self._policy_changed((ref.namespace, ref.name), item)
-            case NAMESPACE.kind:
+            case kinds.NAMESPACE.kind:
                 return self._namespace_changed(ref.name, item)
-            case SERVICE.kind:
+            case kinds.SERVICE.kind:
                 return self._service_changed((ref.namespace, ref.name), item)
-            case TRUST_DOMAIN.kind:
+            case kinds.TRUST_DOMAIN.kind:
                 return self._trust_domain_changed(ref.name, item)
-            case SECURITY_BASELINE.kind:
+            case kinds.SECURITY_BASELINE.kind:
                 return self._baseline_changed(ref.name, item)
-            case NODE.kind:
+            case kinds.NODE.kind:
                 return self._node_changed(ref.name, item)
-            case SERVICE_CIDR.kind | ENDPOINT_SLICE.kind | DAEMON_SET.kind:
+            case kinds.SERVICE_CIDR.kind | kinds.ENDPOINT_SLICE.kind | kinds.DAEMON_SET.kind:
                 return self._ranges_may_differ()
-            case POD.kind | INGRESS.kind:
-                return frozenset(map(policy_key, self.surroundings.changed(ref, item, self.snapshot())))
+            case kinds.POD.kind | kinds.INGRESS.kind:
+                around = frozenset(map(policy_key, self.surroundings.changed(ref, item, self.snapshot())))
+                news = self.workloads.pod_changed(ref, item) if ref.kind == kinds.POD.kind else frozenset()
+                return around | self._shapes_changed(news, ref)
             case _:
                 return self._child_changed(ref, item)
+
+    def template_changed(self, ref: ObjectRef) -> frozenset[Key]:
+        """Take in that a workload with a pod template came, changed or went and return who has to look."""
+        return self._shapes_changed(self.workloads.template_changed(ref), ref)
+
+    def _shapes_changed(self, news: frozenset[WorkloadShape], ref: ObjectRef) -> frozenset[Key]:
+        if not news:
+            return frozenset()
+        concerned = self.rollouts.concerned(ref.namespace, news)
+        if self._snapshot:
+            # Pods come one after another, and everything else in the picture stays as it is.
+            shapes, former = self.workloads.by_namespace(), dict(self.rollouts.former)
+            self._snapshot = replace(self._snapshot, shapes=shapes, former=former)
+        return frozenset(map(policy_key, concerned))
+
+    def _rolled(self, keys: Iterable[PolicyKey]) -> frozenset[Key]:
+        """Look again which former selectors are needed and return who has to look for that."""
+        changed = self.rollouts.check(keys)
+        self._snapshot = None if changed else self._snapshot
+        return frozenset(map(policy_key, changed))
 
     def _policy_changed(self, key: PolicyKey, item: KubeObject | None) -> frozenset[Key]:
         before = self._policies.get(key)
@@ -193,7 +200,9 @@ class World:
         else:
             self._policies.pop(key, None)
         self._snapshot = None
-        return frozenset({namespace_key(key[0]), *(policy_key(other) for other in around)})
+        self.rollouts.press(around)
+        keys = self._rolled({key, *self.rollouts.rolling_in(key[0])})
+        return keys | {namespace_key(key[0]), *(policy_key(other) for other in around)}
 
     def _namespace_changed(self, name: str, item: KubeObject | None) -> frozenset[Key]:
         after = read_namespace(item, system=self._system) if item else None
@@ -233,22 +242,14 @@ class World:
         return frozenset({trust_domain_key(name), *self._signed_by(name)})
 
     def _baseline_changed(self, name: str, item: KubeObject | None) -> frozenset[Key]:
-        if name != DEFAULT_NAME:
-            return frozenset()
-        if not self.floors.take(item):
+        if name != DEFAULT_NAME or not self.floors.take(item):
             return frozenset()
         self._snapshot = None
         self._ranges_may_differ()
         return self._every_policy() | {*SINGLE_KEYS}
 
     def _node_changed(self, name: str, item: KubeObject | None) -> frozenset[Key]:
-        """A node's heartbeat changes the object every few minutes and its addresses never: look at those only."""
-        nodes = [item] if item else []
-        after = read_ranges(nodes=nodes, service_cidrs=(), services=(), baseline=self.floors.spec)
-        if self._node_ranges.get(name, ClusterRanges()) == after:
-            return frozenset()
-        self._node_ranges[name] = after
-        return self._ranges_may_differ()
+        return self._ranges_may_differ() if self._nodes.changed(name, item, self.floors.spec) else frozenset()
 
     def _ranges_may_differ(self) -> frozenset[Key]:
         ranges = stored_ranges(self.store, self.floors.spec)
@@ -265,25 +266,27 @@ class World:
         if item and after:
             self._owners[ref] = after
         keys = {key for key in (before, after) if key}
-        if ref.kind == NETWORK_POLICY.kind and (ref.name == BASELINE_NETWORK_POLICY or before is None or item is None):
+        if ref.kind == kinds.NETWORK_POLICY.kind:
+            owned = {(key.namespace, key.name) for key in keys if key.subject is Subject.POLICY}
+            keys |= self._rolled(owned) | {policy_key(one) for key in owned for one in self.rollouts.waiting_for(key)}
+        if ref.kind == kinds.NETWORK_POLICY.kind and (
+            ref.name == BASELINE_NETWORK_POLICY or before is None or item is None
+        ):
             # Isolation waits for the last NetworkPolicy to come, and NetworkPolicies wait for isolation to go.
             keys.add(namespace_key(ref.namespace))
         # One that is gone may have been anybody's: its name alone does not tell.
-        theirs = ref.kind == NETWORK_POLICY.kind and (item is None or foreign([item], self.snapshot().policies))
-        if ref.kind == POLICY_INDEX.kind or ref.name == BASELINE_NETWORK_POLICY or theirs:
+        theirs = ref.kind == kinds.NETWORK_POLICY.kind and (item is None or foreign([item], self.snapshot().policies))
+        if ref.kind == kinds.POLICY_INDEX.kind or ref.name == BASELINE_NETWORK_POLICY or theirs:
             keys.update(policy_key(key) for key in self._policies if key[0] == ref.namespace)
-        if ref.kind == SECRET.kind and ref.namespace == self.release_namespace:
+        if ref.kind == kinds.SECRET.kind and ref.namespace == self.release_namespace:
             keys.add(SERVING_KEY)
             for name in self._trust_domains:
                 keys.update({trust_domain_key(name), *self._signed_by(name)})
         return frozenset(keys)
 
     def _signed_by(self, trust_domain: str) -> Iterable[Key]:
-        return (
-            policy_key(key)
-            for key, view in self._policies.items()
-            if isinstance(view, PolicyView) and view.spec.identity.trust_domain == trust_domain
-        )
+        views = (view for view in self._policies.values() if isinstance(view, PolicyView))
+        return (policy_key(view.key) for view in views if view.spec.identity.trust_domain == trust_domain)
 
     def _every_policy(self) -> frozenset[Key]:
         return frozenset(policy_key(key) for key in self._policies)

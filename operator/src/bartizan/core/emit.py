@@ -19,6 +19,7 @@ from bartizan.api.names import (
 from bartizan.core.model import PolicyView
 
 _HASH_LENGTH: Final = 16
+_SEALED_LABELS: Final = frozenset({MANAGED_BY_LABEL, POLICY_LABEL})
 
 
 def fingerprint(value: Any) -> str:
@@ -56,6 +57,21 @@ def sealed(item: KubeObject) -> KubeObject:
     meta = item["metadata"]
     digest = fingerprint(item)
     return {**item, "metadata": {**meta, "annotations": {**meta.get("annotations", {}), HASH_ANNOTATION: digest}}}
+
+
+def intact(item: KubeObject) -> bool:
+    """Whether an observed NetworkPolicy still is, byte of meaning by byte, what bartizan last sealed.
+
+    One that somebody edited says nothing about what held before: it is repaired, never taken for a step of a rollout.
+    """
+    meta = item["metadata"]
+    labels = {key: value for key, value in (meta.get("labels") or {}).items() if key in _SEALED_LABELS}
+    kept = {"name": meta["name"], "namespace": meta["namespace"], "labels": labels}
+    if "ownerReferences" in meta:
+        kept["ownerReferences"] = meta["ownerReferences"]
+    spec = {key: value for key, value in item["spec"].items() if value or key not in {"ingress", "egress"}}
+    meant = {"apiVersion": item["apiVersion"], "kind": item["kind"], "metadata": kept, "spec": spec}
+    return (meta.get("annotations") or {}).get(HASH_ANNOTATION) == fingerprint(meant)
 
 
 def same_intent(desired: Any, observed: Any) -> bool:

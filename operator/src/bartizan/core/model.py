@@ -10,9 +10,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
 
 from bartizan.api.names import KubeObject
-from bartizan.api.v1alpha1 import Protocol, SecurityBaselineSpec, ServiceSecurityPolicySpec, TrustDomainSpec
+from bartizan.api.v1alpha1 import (
+    LabelSelector,
+    Protocol,
+    SecurityBaselineSpec,
+    ServiceSecurityPolicySpec,
+    TrustDomainSpec,
+)
 from bartizan.core.capabilities import Capabilities
-from bartizan.core.reasons import Mode
+from bartizan.core.reasons import Mode, Reason
 
 PolicyKey: TypeAlias = tuple[str, str]
 """Namespace and name of a policy."""
@@ -24,6 +30,17 @@ WITHOUT_CLOCK: Final = END_OF_TIME - timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PortProblem:
+    """What is wrong with a port of a policy that is given by a container port's name."""
+
+    name: str
+    """What the policy calls the port."""
+    reason: Reason
+    message: str
+    """What was seen where, and the fix."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyView:
     """A policy that could be read."""
 
@@ -32,6 +49,8 @@ class PolicyView:
     uid: str
     generation: int
     spec: ServiceSecurityPolicySpec
+    port_problems: tuple[PortProblem, ...] = ()
+    """Known once container ports' names were looked up (`core.network.numbers`)."""
 
     @property
     def key(self) -> PolicyKey:
@@ -85,6 +104,29 @@ class ServiceView:
     """Addresses outside the cluster that lead to it, sorted."""
     keeps_client: bool = False
     """`externalTrafficPolicy: Local`: pods see who calls. Otherwise a node does, and its address is what they see."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedPort:
+    """A container port that has a name."""
+
+    name: str
+    number: int
+    protocol: Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkloadShape:
+    """What decisions read of pods and pod templates; pods that are alike in it are one shape, however many run."""
+
+    namespace: str
+    labels: tuple[tuple[str, str], ...]
+    """Sorted by key."""
+    ports: frozenset[NamedPort] = frozenset()
+    origin: str
+    """What a person looks for, such as `Deployment web`; for pods, what owns them."""
+    running: bool
+    """A pod that has not finished; else a template, or what will be made of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +198,10 @@ class Snapshot:
     """Which policies name a policy, where somebody keeps count; None: whoever asks looks through all of them."""
     now: datetime = WITHOUT_CLOCK
     """The moment that is judged. Without a clock every rule that can end counts as ended: nothing stays open too long."""
+    shapes: Mapping[str, tuple[WorkloadShape, ...]] = field(default_factory=dict)
+    """Pods and pod templates by namespace."""
+    former: Mapping[PolicyKey, tuple[LabelSelector, ...]] = field(default_factory=dict)
+    """Selectors that policies had before, as long as pods run that only those select."""
 
     def mode(self, namespace: str) -> Mode:
         """Return how `namespace` is governed; one that is not known is not governed."""

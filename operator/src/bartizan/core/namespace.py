@@ -15,8 +15,7 @@ from bartizan.core.index import compile_index
 from bartizan.core.model import NamespaceView, Snapshot
 from bartizan.core.network.compile import baseline_policy
 from bartizan.core.ownership import removal, spelled_out, upkeep
-from bartizan.core.plan import Plan
-from bartizan.core.posture import SOON
+from bartizan.core.plan import SOON, Plan
 from bartizan.core.reasons import Mode
 
 ACCESS_NAME: Final = "bartizan-certificates"

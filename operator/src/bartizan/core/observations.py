@@ -11,6 +11,7 @@ from bartizan.api.v1alpha1 import EdgeStatus
 from bartizan.core.conditions import Observation, Status
 from bartizan.core.injection.plan import annotations
 from bartizan.core.model import InvalidPolicy, PolicyView
+from bartizan.core.network.hold import Hold
 from bartizan.core.network.proof import Proof
 from bartizan.core.overlap import Conflict
 from bartizan.core.reasons import ConditionType, Mode, Reason
@@ -43,7 +44,15 @@ def failed(message: str, *, reason: Reason = Reason.RECONCILE_FAILED) -> Observa
     return _observed(ConditionType.READY, "False", reason, message)
 
 
-def network(mode: Mode, name: str, *, conflict: bool, proof: Proof | None = None) -> Observation:
+def network(
+    mode: Mode,
+    name: str,
+    *,
+    conflict: bool,
+    held: Hold | None = None,
+    rolling: Sequence[str] = (),
+    proof: Proof | None = None,
+) -> Observation:
     """NetworkEnforced: proven, contradicted, or neither. Times are told, never ages: a status must not age by itself."""
     kind = ConditionType.NETWORK_ENFORCED
     if mode is not Mode.ENFORCE:
@@ -52,6 +61,19 @@ def network(mode: Mode, name: str, *, conflict: bool, proof: Proof | None = None
     if conflict:
         message = f"a NetworkPolicy {name} exists that bartizan did not make; it is left alone: rename or delete it"
         return _observed(kind, "False", Reason.FIELD_CONFLICT, message)
+    if held:
+        message = (
+            f"its pods ran before they were governed and are not isolated yet, or declared traffic would be cut: waits for "
+            f"{_listed(held.edges)}; they are isolated at {held.until:%Y-%m-%dT%H:%M:%SZ} in any case"
+        )
+        return _observed(kind, "False", Reason.HELD_IN_AUDIT, message)
+    if rolling:
+        return _observed(kind, "Unknown", Reason.ROLLING_OUT, f"NetworkPolicy {name} is written; {'; '.join(rolling)}")
+    return _proven(name, proof)
+
+
+def _proven(name: str, proof: Proof | None) -> Observation:
+    kind = ConditionType.NETWORK_ENFORCED
     if proof is None or proof.since is None:
         written = f"NetworkPolicy {name} is written; no probe has shown that packets obey it"
         return _observed(kind, "Unknown", Reason.NOT_PROVEN, written)

@@ -6,10 +6,10 @@ server-side apply under a named field manager.
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
+from typing import Final, Literal
 
 from bartizan.api.names import KubeObject
-from bartizan.core.model import ObjectRef
+from bartizan.core.model import ObjectRef, PolicyKey
 
 FieldManager = Literal[
     "bartizan/networkpolicy",
@@ -22,6 +22,12 @@ FieldManager = Literal[
     "bartizan/probes",
 ]
 """One writer and purpose each, so that `kubectl get --show-managed-fields` tells who wrote what."""
+
+
+LOOK_AGAIN: Final = timedelta(seconds=60)
+"""After how long an object in our way is looked at again: nothing tells us when somebody else's object goes."""
+SOON: Final = timedelta(seconds=1)
+"""After how long a step that waits for another key's step is tried again, should its event be missed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,3 +71,5 @@ class Plan:
     events: tuple[Event, ...] = ()
     requeue_after: timedelta | None = None
     """Look again after this long (a renewal, a deadline); None: only when something changes."""
+    waits_for: frozenset[PolicyKey] = frozenset()
+    """The policies whose next NetworkPolicy this plan's key waits for: it looks again when one is written."""

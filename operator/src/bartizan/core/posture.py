@@ -5,7 +5,7 @@ asking again gives an empty plan, which is what keeps a resync from writing and 
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -17,15 +17,16 @@ from bartizan.api.v1alpha1 import (
     EmittedObject,
     PolicyStatus,
 )
-from bartizan.core.access import AccessObserved, plan_access, with_conflict
+from bartizan.core.access import AccessPlan, plan_access, with_conflict
 from bartizan.core.capabilities import Capabilities
 from bartizan.core.conditions import Observation, changed, dumped, laid_over, lean, read_conditions
 from bartizan.core.gaps.find import find_gaps
-from bartizan.core.gaps.surroundings import Surroundings
+from bartizan.core.isolation import Isolation, PolicyObserved, isolation_in, opened, waits_for_isolation
 from bartizan.core.model import InvalidPolicy, ObjectRef, PolicyView, Snapshot
-from bartizan.core.network.backends.plan import abandoned, carried, is_foreign, plan_beside
+from bartizan.core.network.backends.plan import BesidePlan, abandoned, carried, plan_beside
 from bartizan.core.network.compile import CompiledNetwork, compile_network
-from bartizan.core.network.proof import PROOF_AGE, Proof, Reports, prove, without_report
+from bartizan.core.network.hold import Hold
+from bartizan.core.network.proof import Proof, prove, without_report
 from bartizan.core.network.requests import first_seen, open_requests
 from bartizan.core.observations import (
     consent,
@@ -37,44 +38,14 @@ from bartizan.core.observations import (
     ready,
     secrets_injected,
 )
-from bartizan.core.ownership import is_ours, removal, spelled_out, upkeep
-from bartizan.core.plan import Apply, Delete, Event, Plan
+from bartizan.core.ownership import removal
+from bartizan.core.plan import LOOK_AGAIN, Apply, Event, Plan
 from bartizan.core.reasons import ConditionType, Mode, Reason
 from bartizan.core.shared_ground import overlaps, shared_identity, siblings
 from bartizan.core.summary import summary
 
 MAX_LISTED: Final = 50
 """How many edges, requests and gaps a status lists; the summary counts all."""
-LOOK_AGAIN: Final = timedelta(seconds=60)
-"""After how long an object in our way is looked at again: nothing tells us when somebody else's object goes."""
-SOON: Final = timedelta(seconds=1)
-"""After how long a step that waits for another key's step is tried again, should its event be missed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyObserved:
-    """What exists for one policy."""
-
-    item: KubeObject
-    """The policy itself, with its status."""
-    network_policy: KubeObject | None = None
-    """Whatever bears the name of its NetworkPolicy."""
-    isolation: KubeObject | None = None
-    """The namespace's `bartizan-baseline`."""
-    index: KubeObject | None = None
-    """The namespace's PolicyIndex."""
-    access: AccessObserved = field(default_factory=AccessObserved)
-    """Its Role and RoleBinding for the API server."""
-    strays: tuple[KubeObject, ...] = ()
-    """Objects of ours that belong to this policy under names it no longer uses."""
-    surroundings: Surroundings = field(default_factory=Surroundings)
-    """What others made around it."""
-    reports: Reports = field(default_factory=dict)
-    """What the prober saw of this policy and its neighbours, as far as it speaks of the NetworkPolicies in force."""
-    proof_age: timedelta = PROOF_AGE
-    """How old a probe may be and still prove something."""
-    cilium: KubeObject | None = None
-    """Whatever bears the name of its CiliumNetworkPolicy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,11 +80,11 @@ def plan_policy(
         return _spoken(policy, observed, PolicyStatus(mode=mode.value), (invalid(policy),), now=now)
     mode = snapshot.mode(policy.namespace)
     if mode is Mode.NOT_GOVERNED or certificate is None:
-        opened = (*_opened(policy, observed), *plan_access(policy, (), observed.access).deletes)
-        opened = (*opened, *abandoned(policy, observed.cilium))
+        access = plan_access(policy, (), observed.access)
+        deletes = (*opened(policy, observed), *access.deletes, *abandoned(policy, observed.cilium))
         status = PolicyStatus(mode=Mode.NOT_GOVERNED.value)
         plan = _spoken(policy, observed, status, (not_governed(policy.namespace),), now=now)
-        return _joined(plan, deletes=opened, look_after=_waits_for_isolation(observed))
+        return replace(plan, deletes=deletes, requeue_after=waits_for_isolation(observed))
     at_now = carried(policy, replace(snapshot, now=now), observed.cilium)
     return _governed(policy, mode=mode, snapshot=at_now, observed=observed, certificate=certificate)
 
@@ -129,35 +100,77 @@ def _governed(
     compiled = compile_network(policy, snapshot)
     access = plan_access(policy, compiled.access, observed.access)
     compiled = replace(compiled, access=access.kept, edges=with_conflict(compiled.edges, access.conflict))
-    enforced, conflict = mode is Mode.ENFORCE, is_foreign(observed.network_policy, policy)
+    isolation = isolation_in(mode, policy, compiled, snapshot=snapshot, observed=observed)
+    emits = mode is Mode.ENFORCE and not isolation.conflict and not isolation.held
+    beside = plan_beside(policy, compiled.beside if emits else (), observed.cilium)
     proof = _proof(policy, compiled, observed, snapshot)
-    beside = plan_beside(policy, compiled.beside if enforced and not conflict else (), observed.cilium)
     compiled = replace(compiled, edges=proof.edges, beside=beside.kept)
-    deletes = (*access.deletes, *beside.deletes, *(delete for stray in observed.strays for delete in removal(stray)))
-    applies = (*certificate.applies, *access.applies)
-    if enforced and not conflict:
-        meant = spelled_out(compiled.network_policy)
-        isolation = upkeep(meant, observed.network_policy, manager="bartizan/networkpolicy")
-        applies = (*beside.applies, *isolation, *applies)
-    deletes = deletes if enforced else (*_opened(policy, observed), *deletes)
-    others = (
-        network(mode, compiled.network_policy["metadata"]["name"], conflict=conflict, proof=proof),
-        identity(overlaps(policy, siblings(policy, snapshot))),
-        certificate.observation,
-        secrets_injected(policy, mode, observed.index),
-        consent(compiled.edges),
+    others = _conditions(
+        policy, mode, compiled, snapshot, observed=observed, isolation=isolation, proof=proof, certificate=certificate
     )
-    status = _status(mode, compiled, certificate, snapshot.capabilities, emits_network=enforced and not conflict)
+    status = _status(mode, compiled, certificate, snapshot.capabilities, emits_network=emits, held=isolation.held)
     status = _with_neighbours(status, policy, compiled, snapshot, observed)
     spoken = (ready(others, compiled.edges), *others)
     plan = _spoken(policy, observed, status, spoken, now=snapshot.now) if certificate.settled else Plan()
     waits = (
         certificate.look_after,
-        LOOK_AGAIN if conflict or access.conflict or beside.conflict else None,
+        isolation.look_after,
+        LOOK_AGAIN if access.conflict or beside.conflict else None,
         _until_change(compiled, proof, snapshot.now),
-        _waits_for_isolation(observed, enforced=enforced),
     )
-    return _joined(plan, applies=applies, deletes=deletes, look_after=soonest(waits))
+    return _carried(
+        plan,
+        isolation=isolation,
+        beside=beside,
+        access=access,
+        certificate=certificate,
+        observed=observed,
+        look_after=soonest(waits),
+    )
+
+
+def _conditions(
+    policy: PolicyView,
+    mode: Mode,
+    compiled: CompiledNetwork,
+    snapshot: Snapshot,
+    *,
+    observed: PolicyObserved,
+    isolation: Isolation,
+    proof: Proof,
+    certificate: CertificateOutcome,
+) -> tuple[Observation, ...]:
+    """Return what is said of each part; Ready is their sum."""
+    name = compiled.network_policy["metadata"]["name"]
+    held, rolling = isolation.held, isolation.rolling
+    return (
+        network(mode, name, conflict=isolation.conflict, held=held, rolling=rolling, proof=proof),
+        identity(overlaps(policy, siblings(policy, snapshot))),
+        certificate.observation,
+        secrets_injected(policy, mode, observed.index),
+        consent(compiled.edges),
+    )
+
+
+def _carried(
+    plan: Plan,
+    *,
+    isolation: Isolation,
+    beside: BesidePlan,
+    access: AccessPlan,
+    certificate: CertificateOutcome,
+    observed: PolicyObserved,
+    look_after: timedelta | None,
+) -> Plan:
+    """Return the plan with every part's writes: NetworkPolicies first, so that a revocation waits for nothing else."""
+    strays = (delete for stray in observed.strays for delete in removal(stray))
+    return replace(
+        plan,
+        applies=(*beside.applies, *isolation.applies, *certificate.applies, *access.applies),
+        deletes=(*isolation.deletes, *access.deletes, *beside.deletes, *strays),
+        requeue_after=look_after,
+        waits_for=isolation.waits_for,
+    )
 
 
 def _proof(policy: PolicyView, compiled: CompiledNetwork, observed: PolicyObserved, snapshot: Snapshot) -> Proof:
@@ -177,6 +190,7 @@ def _status(
     capabilities: Capabilities,
     *,
     emits_network: bool,
+    held: Hold | None,
 ) -> PolicyStatus:
     emitted = [certificate.emitted] if certificate.emitted else []
     if emits_network:
@@ -189,6 +203,7 @@ def _status(
         certificate=certificate.status,
         capabilities=CapabilitiesStatus(**asdict(capabilities)),
         emitted=tuple(emitted),
+        held_until=held.until if held else None,
     )
 
 
@@ -221,18 +236,6 @@ def emitted_object(item: KubeObject) -> EmittedObject:
 def soonest(waits: Iterable[timedelta | None]) -> timedelta | None:
     """Return the shortest of the waits that there are."""
     return min((wait for wait in waits if wait is not None), default=None)
-
-
-def _opened(policy: PolicyView, observed: PolicyObserved) -> tuple[Delete, ...]:
-    """Prune the NetworkPolicy where nothing is enforced: after the isolation is gone, or its traffic would be cut."""
-    existing = observed.network_policy
-    if observed.isolation is not None or existing is None or not is_ours(existing, owner_uid=policy.uid):
-        return ()
-    return removal(existing)
-
-
-def _waits_for_isolation(observed: PolicyObserved, *, enforced: bool = False) -> timedelta | None:
-    return SOON if not enforced and observed.isolation is not None and observed.network_policy is not None else None
 
 
 def _spoken(
@@ -288,13 +291,3 @@ def status_apply(item: KubeObject, status: KubeObject) -> Apply:
     meta = {key: item["metadata"][key] for key in ("name", "namespace") if key in item["metadata"]}
     body = {"apiVersion": API_VERSION, "kind": item["kind"], "metadata": meta, "status": status}
     return Apply(item=body, manager="bartizan/status", status=True, force=True)
-
-
-def _joined(
-    plan: Plan,
-    *,
-    applies: tuple[Apply, ...] = (),
-    deletes: tuple[Delete, ...] = (),
-    look_after: timedelta | None = None,
-) -> Plan:
-    return Plan(applies=applies, deletes=deletes, status=plan.status, events=plan.events, requeue_after=look_after)

@@ -6,7 +6,7 @@ edit that mends one thing must not be held up by another).
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from bartizan.api.names import ENFORCEMENT_LABEL, KubeObject
@@ -20,6 +20,7 @@ from bartizan.core.model import InvalidPolicy, PolicyView, Snapshot
 from bartizan.core.overlap import conflicts, labels_of
 from bartizan.core.reasons import Mode, Reason
 from bartizan.core.select import matches
+from bartizan.core.shapes import read_shapes
 
 PREFIX: Final = "bartizan: "
 """Every warning begins with it: the API server does not say who warns."""
@@ -51,6 +52,7 @@ def preview(
     """
     if isinstance(new, InvalidPolicy):
         return Preview(errors=(new.problem,))
+    snapshot = replace(snapshot, shapes={**snapshot.shapes, **read_shapes(pods or ())})
     others = [policy for policy in snapshot.policies.values() if policy.key != new.key]
     existing = [pod for pod in pods or () if _alive(pod)]
     found = conflicts(new, others, existing)

@@ -3,7 +3,7 @@
 Kopf's indices keep what vanished while a watch was down; here a fresh listing replaces everything, and says what changed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from bartizan.api.kinds import Kind
 from bartizan.api.names import KubeObject
@@ -13,7 +13,9 @@ from bartizan.core.model import ObjectRef
 class Store:
     """Objects by kind, namespace and name. What it returns is shared: read it, never change it."""
 
-    def __init__(self) -> None:
+    def __init__(self, keep: Callable[[KubeObject], KubeObject] = lambda item: item) -> None:
+        """Hold of each object what `keep` returns, which must have its kind, names, uid and resourceVersion."""
+        self._keep = keep
         self._items: dict[tuple[str, str], dict[str, dict[str, KubeObject]]] = {}
 
     def apply(self, item: KubeObject) -> bool:
@@ -22,7 +24,7 @@ class Store:
         held = self.get(ref)
         if held is not None and not _newer(item, held):
             return False
-        self._namespace(ref)[ref.name] = item
+        self._namespace(ref)[ref.name] = self._keep(item)
         return True
 
     def delete(self, ref: ObjectRef) -> bool:
@@ -39,7 +41,7 @@ class Store:
         for ref in held.keys() - listed.keys():
             self.delete(ref)
         for ref, item in listed.items():
-            self._namespace(ref)[ref.name] = item
+            self._namespace(ref)[ref.name] = self._keep(item)
         return {ref for ref in held.keys() | listed.keys() if _identity(held.get(ref)) != _identity(listed.get(ref))}
 
     def get(self, ref: ObjectRef) -> KubeObject | None:

@@ -17,6 +17,7 @@ from bartizan.api.v1alpha1.common import (
     cel,
     cel_rules,
 )
+from bartizan.api.v1alpha1.container_port import ContainerPort
 from bartizan.api.v1alpha1.peers import CLUSTER_NAMES, Fqdn, KubernetesApiPeer
 from bartizan.api.v1alpha1.values import BLOCK, Cidr, Moment, is_block
 
@@ -38,8 +39,8 @@ class Port(ApiModel):
 
     name: PortName
     """What rules call it by."""
-    port: PortNumber
-    """The pod's own port number (not the Service's)."""
+    port: ContainerPort
+    """The pod's own port (not the Service's): a number, or the name of a container port, whose number the pods tell."""
     protocol: Protocol = "TCP"
     """The transport protocol."""
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from bartizan.api.v1alpha1.common import ApiModel
 from bartizan.api.v1alpha1.probes import ProbeReport
@@ -176,3 +176,5 @@ class PolicyStatus(ApiModel):
     """What bartizan keeps for this policy."""
     probes: ProbeReport | None = None
     """What the prober saw last, if it is installed. The prober writes it, the controller reads it."""
+    held_until: AwareDatetime | None = None
+    """Until when the first isolation of running pods waits for declared edges, at most; absent: it does not wait."""

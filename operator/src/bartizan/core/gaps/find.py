@@ -60,7 +60,8 @@ def subjects(policy: PolicyView, pods: Iterable[PodShape]) -> tuple[Endpoint, ..
     shapes = {(pod.labels, pod.named_ports) for pod in pods if not pod.host_network}
     if not shapes:
         labels = labels_between(pod_limits(to_kube(policy.spec.workload.selector)), ()) or {}
-        named = tuple((port.name, port.port, port.protocol) for port in policy.spec.network.ports)
+        ports = policy.spec.network.ports
+        named = tuple((port.name, port.port, port.protocol) for port in ports if isinstance(port.port, int))
         shapes = {(tuple((key, value) for (side, key), value in labels.items() if side == "pod"), named)}
     return tuple(
         Endpoint(

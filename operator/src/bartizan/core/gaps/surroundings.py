@@ -9,6 +9,7 @@ from bartizan.api.v1alpha1 import WorkloadPeer
 from bartizan.core.gaps.pods import PodShape
 from bartizan.core.model import PolicyKey, PolicyView
 from bartizan.core.network.expiry import in_force
+from bartizan.core.network.former import belongs
 from bartizan.core.ownership import is_ours
 from bartizan.core.select import matches
 
@@ -78,8 +79,12 @@ def _kept(item: KubeObject, policies: Mapping[PolicyKey, PolicyView]) -> bool:
     if meta["name"] == BASELINE_NETWORK_POLICY:
         return is_ours(item)
     prefix = network_policy_name("")
-    policy = policies.get((meta["namespace"], meta["name"].removeprefix(prefix)))
-    return meta["name"].startswith(prefix) and policy is not None and is_ours(item, owner_uid=policy.uid)
+    name, former, _ = meta["name"].removeprefix(prefix).partition(".")
+    policy = policies.get((meta["namespace"], name))
+    if policy is None or not meta["name"].startswith(prefix):
+        return False
+    # Those of former selectors are held to their content, or deleted, as long as they belong to the policy.
+    return belongs(item, policy) if former else is_ours(item, owner_uid=policy.uid)
 
 
 def _backends(item: KubeObject) -> Iterator[str]:

@@ -5,11 +5,9 @@ Its form is canonical: peers with the same ports share a rule and everything is 
 changes nothing and drift is a difference in meaning.
 """
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 from bartizan.api.names import (
     BASELINE_NETWORK_POLICY,
@@ -18,21 +16,21 @@ from bartizan.api.names import (
     KubeObject,
     network_policy_name,
 )
-from bartizan.api.v1alpha1 import EdgeStatus
-from bartizan.core.emit import owned_by, sealed
+from bartizan.api.v1alpha1 import EdgeStatus, LabelSelector
+from bartizan.core.emit import fingerprint, owned_by, sealed
 from bartizan.core.model import PolicyView, Snapshot
 from bartizan.core.network.api_server import access_objects
+from bartizan.core.network.atoms import section
 from bartizan.core.network.backends.cilium import cilium_policy
 from bartizan.core.network.callers import ingress_rules
 from bartizan.core.network.dns import dns_grants
 from bartizan.core.network.edges import egress_edge, ingress_edge
 from bartizan.core.network.expiry import next_end
+from bartizan.core.network.numbers import numbered
 from bartizan.core.network.peers import neighbours
-from bartizan.core.network.ports import PortRange, merged, port_entry
-from bartizan.core.network.verdicts import Grant
 from bartizan.core.select import to_kube
 
-__all__ = ["CompiledNetwork", "baseline_policy", "compile_network", "neighbours"]
+__all__ = ["CompiledNetwork", "baseline_policy", "compile_network", "former_name", "neighbours"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +47,8 @@ class CompiledNetwork:
     """What a network plugin of this cluster holds beside the NetworkPolicy; empty where there is none or nothing to hold."""
     changes_at: datetime | None = None
     """When next something of this ends by itself; None: only when somebody changes something."""
+    former: tuple[KubeObject, ...] = ()
+    """The same rules for pods that only a former selector selects: the most those may have while they still run."""
 
 
 def compile_network(policy: PolicyView, snapshot: Snapshot) -> CompiledNetwork:
@@ -57,6 +57,7 @@ def compile_network(policy: PolicyView, snapshot: Snapshot) -> CompiledNetwork:
     Never fails: what cannot be read opens nothing and is said in the edge's status. Whether the object is written (the
     namespace's mode) is not decided here.
     """
+    policy = numbered(policy, snapshot)
     network = policy.spec.network
     ingress = [ingress_edge(policy, rule, snapshot) for rule in ingress_rules(policy)]
     egress = [egress_edge(policy, rule, snapshot) for rule in network.egress]
@@ -67,19 +68,29 @@ def compile_network(policy: PolicyView, snapshot: Snapshot) -> CompiledNetwork:
     spec: KubeObject = {
         "podSelector": to_kube(policy.spec.workload.selector),
         "policyTypes": ["Ingress", "Egress"],
-        **_section("ingress", "from", inward),
-        **_section("egress", "to", outward),
+        **section("ingress", inward),
+        **section("egress", outward),
     }
     item = {**_shell(policy.namespace, network_policy_name(policy.name)), "spec": spec}
+    former = [
+        {**_shell(policy.namespace, former_name(policy, selector)), "spec": {**spec, "podSelector": to_kube(selector)}}
+        for selector in snapshot.former.get(policy.key, ())
+    ]
     statuses = [edge.status for edge in (*ingress, *egress)]
     cilium = cilium_policy(policy, snapshot, item) if snapshot.capabilities.cilium else None
     return CompiledNetwork(
         network_policy=owned_by(policy, item),
+        former=tuple(owned_by(policy, one) for one in former),
         edges=_ordered(statuses),
         access=access_objects(policy, snapshot.now),
         beside=() if cilium is None else (cilium,),
         changes_at=next_end(policy, snapshot),
     )
+
+
+def former_name(policy: PolicyView, selector: LabelSelector) -> str:
+    """Return the name of the NetworkPolicy for pods that only a former selector selects; no policy's name has a dot."""
+    return f"{network_policy_name(policy.name)}.{fingerprint(to_kube(selector))[:8]}"
 
 
 def baseline_policy(namespace: str) -> KubeObject:
@@ -95,24 +106,6 @@ def _shell(namespace: str, name: str) -> KubeObject:
         "kind": "NetworkPolicy",
         "metadata": {"name": name, "namespace": namespace},
     }
-
-
-def _section(field: Literal["ingress", "egress"], direction: Literal["from", "to"], grants: list[Grant]) -> KubeObject:
-    """Return the field with its rules; without rules the field is left out, as the API server would drop it."""
-    rules = [{direction: peers, "ports": [port_entry(port) for port in ports]} for ports, peers in _joined(grants)]
-    return {field: rules} if rules else {}
-
-
-def _joined(grants: Iterable[Grant]) -> list[tuple[tuple[PortRange, ...], list[KubeObject]]]:
-    """Return ports and peers of each rule: first all ports of a peer together, then all peers with the same ports."""
-    ports_of: dict[str, set[PortRange]] = {}
-    for grant in grants:
-        if grant.ports:
-            ports_of.setdefault(json.dumps(grant.peer, sort_keys=True), set()).update(grant.ports)
-    peers_of: dict[tuple[PortRange, ...], list[KubeObject]] = {}
-    for peer, ports in sorted(ports_of.items()):
-        peers_of.setdefault(merged(ports), []).append(json.loads(peer))
-    return sorted(peers_of.items(), key=lambda rule: rule[0])
 
 
 def _ordered(statuses: Iterable[EdgeStatus]) -> tuple[EdgeStatus, ...]:

@@ -21,9 +21,11 @@ from bartizan.core.network.consent_words import (
     idle,
     lacking,
     lapsed_by,
+    without_number,
 )
 from bartizan.core.network.expiry import Ends, ends
-from bartizan.core.network.peers import policy_key, policy_peer
+from bartizan.core.network.numbers import numbered
+from bartizan.core.network.peers import policy_key, policy_peers
 from bartizan.core.network.ports import PortRange, own_ports, resolve_asked, resolve_names
 from bartizan.core.network.rules import egress_problem, ingress_problem, policy_problem
 from bartizan.core.network.verdicts import Draft, Edge
@@ -78,14 +80,14 @@ def egress_to_policy(draft: Draft, policy: PolicyView, rule: EgressRule, key: Po
     live = wanted.found & _at(granted, snapshot.now)
     refused = wanted.found - live if rule.ports else frozenset()
     missing = lacking(draft.name, wanted.missing, provider)
-    if not wanted.found and wanted.missing:
-        return draft.denied(Reason.PORT_NOT_FOUND, missing)
+    if not wanted.found and (wanted.missing or provider.port_problems):
+        return draft.denied(Reason.PORT_NOT_FOUND, missing or without_number(provider))
     lapsed = wanted.found & granted.keys()
     if not live and lapsed:
         return _lapsed(draft, lapsed, granted, f"it admitted {'/'.join(policy.key)}")
     if not live:
         return draft.pending(Reason.PENDING_CONSENT, refused, ask_provider(draft.name, policy, provider, refused))
-    draft, peers = _bounded(draft, live, granted), (policy_peer(provider),)
+    draft, peers = _bounded(draft, live, granted), policy_peers(provider, snapshot)
     distance = far_side(policy, provider, snapshot)
     if refused:
         left_out = ask_provider(draft.name, policy, provider, refused)
@@ -114,7 +116,7 @@ def ingress_from_policy(
         return draft.pending(Reason.PENDING_CONSENT, admitted, ask_consumer(draft.name, policy, admitted))
     unused = idle(draft.name, admitted - live) if rule.ports else ""
     draft = _bounded(draft, live, asked)
-    edge = draft.applied(live, (policy_peer(consumer),), unused, far_side(policy, consumer, snapshot))
+    edge = draft.applied(live, policy_peers(consumer, snapshot), unused, far_side(policy, consumer, snapshot))
     return Edge(edge.status, edge.grants, loops=key == policy.key)
 
 
@@ -153,4 +155,4 @@ def _find(key: PolicyKey, policy: PolicyView, snapshot: Snapshot) -> PolicyView 
     if peer is None:
         return f"no ServiceSecurityPolicy {name} exists: create it, or correct service or namespace"
     problem = policy_problem(peer)
-    return peer if problem is None else f"policy {name} cannot be used: {problem}"
+    return numbered(peer, snapshot) if problem is None else f"policy {name} cannot be used: {problem}"

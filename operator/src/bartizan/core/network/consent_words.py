@@ -9,15 +9,22 @@ from bartizan.api.v1alpha1 import Decision
 from bartizan.core.model import PolicyView, Snapshot
 from bartizan.core.network.expiry import spoken
 from bartizan.core.network.ports import PortRange, port_texts
-from bartizan.core.reasons import Mode
+from bartizan.core.reasons import Mode, Reason
 
 
 def lacking(name: str, missing: tuple[str, ...], provider: PolicyView) -> str:
     """Return that the called side has no such port; empty if none is missing."""
     if not missing:
         return ""
+    if problems := without_number(provider):
+        return f"{name} has no number for port {', '.join(missing)}: {problems}"
     has = ", ".join(sorted(f"{port.name} ({port.port}/{port.protocol})" for port in provider.spec.network.ports))
     return f"{name} has no port {', '.join(missing)}; it has {has or 'none'}"
+
+
+def without_number(provider: PolicyView) -> str:
+    """Return why ports that the called side gives by name have no number; empty if all have."""
+    return "; ".join(one.message for one in provider.port_problems if one.reason is Reason.PORT_NOT_FOUND)
 
 
 def ask_provider(name: str, policy: PolicyView, provider: PolicyView, ports: frozenset[PortRange]) -> str:

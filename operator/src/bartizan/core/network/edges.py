@@ -1,7 +1,10 @@
 """One declared rule in, one edge out: which kind of peer it is decides who answers."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from bartizan.api.v1alpha1 import EgressRule, IngressRule, Peer
-from bartizan.core.model import PolicyView, Snapshot
+from bartizan.core.model import PolicyView, PortProblem, Snapshot
 from bartizan.core.network.api_server import api_server_edge
 from bartizan.core.network.consent import egress_to_policy, ingress_from_policy
 from bartizan.core.network.expiry import ends, in_force, spoken
@@ -24,13 +27,16 @@ def ingress_edge(policy: PolicyView, rule: IngressRule, snapshot: Snapshot) -> E
         return draft.denied(Reason.INVALID_SPEC, problem)
     if not in_force(rule, snapshot.now):
         return draft.expired(Reason.EXPIRED, (), _ended(rule))
+    problems = [one for one in policy.port_problems if not rule.ports or one.name in rule.ports]
+    own = resolve_names(rule.ports, policy.spec.network.ports).found
+    if problems and not own:
+        return draft.denied(problems[0].reason, "; ".join(one.message for one in problems))
     key = policy_key(rule.from_, policy)
     if key is not None:
-        return ingress_from_policy(draft, policy, rule, key, snapshot)
-    own = resolve_names(rule.ports, policy.spec.network.ports).found
+        return _said(ingress_from_policy(draft, policy, rule, key, snapshot), problems)
     if rule.from_.gateway is not None:
-        return gateway_edge(draft, own, rule.from_, policy, snapshot)
-    return _outside_edge(draft, own, rule.from_, snapshot)
+        return _said(gateway_edge(draft, own, rule.from_, policy, snapshot), problems)
+    return _said(_outside_edge(draft, own, rule.from_, snapshot), problems)
 
 
 def egress_edge(policy: PolicyView, rule: EgressRule, snapshot: Snapshot) -> Edge:
@@ -50,6 +56,15 @@ def egress_edge(policy: PolicyView, rule: EgressRule, snapshot: Snapshot) -> Edg
 
 def _ended(rule: IngressRule | EgressRule) -> str:
     return f"ended by itself at {spoken(ends(rule))}: set until to a later time, or take the rule out"
+
+
+def _said(edge: Edge, problems: Sequence[PortProblem]) -> Edge:
+    """Return an open edge as degraded if ports it names by name have problems."""
+    if not problems or edge.status.state != "Applied":
+        return edge
+    message = "; ".join([*(one.message for one in problems), *([edge.status.message] if edge.status.message else [])])
+    update = {"state": "Degraded", "reason": problems[0].reason.value, "message": message}
+    return replace(edge, status=edge.status.model_copy(update=update))
 
 
 def _outside_edge(draft: Draft, ports: frozenset[PortRange], peer: Peer, snapshot: Snapshot) -> Edge:

@@ -5,7 +5,7 @@ the ones that are there. A namespace that is not enforced gets none of ours, and
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -33,8 +33,10 @@ from bartizan.api.v1alpha1 import SecurityBaselineSpec
 from bartizan.core.model import WITHOUT_CLOCK, ClusterRanges, InvalidPolicy, NamespaceView, PolicyView, Snapshot
 from bartizan.core.network.compile import baseline_policy, compile_network
 from bartizan.core.network.graph_workloads import Workload, read_workloads
+from bartizan.core.network.numbers import numbered
 from bartizan.core.network.peers import NAMESPACE_LABEL
 from bartizan.core.reasons import Mode
+from bartizan.core.shapes import read_shapes
 from bartizan.core.views import (
     NO_BASELINE,
     STRICT_BASELINE,
@@ -93,7 +95,9 @@ def read_landscape(items: Sequence[KubeObject], assumptions: Assumptions) -> Lan
         baseline=baseline,
         baseline_missing=missing,
         now=assumptions.now,
+        shapes=read_shapes(items),
     )
+    snapshot = replace(snapshot, policies={key: numbered(one, snapshot) for key, one in snapshot.policies.items()})
     others = _of(NETWORK_POLICY, items)
     written = others if assumptions.live else [*compiled(snapshot), *(n for n in others if not _exported(n, snapshot))]
     return Landscape(

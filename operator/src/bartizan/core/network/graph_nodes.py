@@ -114,7 +114,11 @@ class Nodes:
         for key in sorted(snapshot.policies):
             policy = snapshot.policies[key]
             covered = [w for w in self._landscape.workloads if _covers(policy, w)]
-            own = {port.name: (port.port, port.protocol) for port in policy.spec.network.ports}
+            own = {
+                port.name: (port.port, port.protocol)
+                for port in policy.spec.network.ports
+                if isinstance(port.port, int)
+            }
             ends = [self._end(w, own) for w in covered] or [self._example(key[0], policy, own)]
             self._add(
                 Node(

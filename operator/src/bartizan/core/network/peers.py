@@ -9,7 +9,7 @@ from typing import Final
 from bartizan.api.names import KubeObject
 from bartizan.api.v1alpha1 import LabelSelector, Peer
 from bartizan.api.v1alpha1.network import PEER_KINDS
-from bartizan.core.model import PolicyKey, PolicyView
+from bartizan.core.model import PolicyKey, PolicyView, Snapshot
 from bartizan.core.select import is_empty, to_kube
 
 NAMESPACE_LABEL: Final = "kubernetes.io/metadata.name"
@@ -23,9 +23,14 @@ def pods_peer(namespace: str, selector: LabelSelector) -> KubeObject:
     }
 
 
-def policy_peer(policy: PolicyView) -> KubeObject:
-    """Return the NetworkPolicy peer of a policy's pods."""
-    return pods_peer(policy.namespace, policy.spec.workload.selector)
+def selectors_of(policy: PolicyView, snapshot: Snapshot) -> tuple[LabelSelector, ...]:
+    """Return what selects the policy's pods: its selector, and former ones while pods run that only those select."""
+    return (policy.spec.workload.selector, *snapshot.former.get(policy.key, ()))
+
+
+def policy_peers(policy: PolicyView, snapshot: Snapshot) -> tuple[KubeObject, ...]:
+    """Return the NetworkPolicy peers that stand for a policy's pods."""
+    return tuple(pods_peer(policy.namespace, selector) for selector in selectors_of(policy, snapshot))
 
 
 def policy_key(peer: Peer, policy: PolicyView) -> PolicyKey | None:

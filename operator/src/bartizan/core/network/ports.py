@@ -42,14 +42,9 @@ class Resolved:
     """What the provider does not have, in the words of the one who asked."""
 
 
-def own_port(port: Port) -> PortRange:
-    """Return a policy's own port as a range of one."""
-    return PortRange(port.port, port.port, port.protocol)
-
-
 def own_ports(ports: Iterable[Port]) -> frozenset[PortRange]:
-    """Return all of a policy's own ports."""
-    return frozenset(own_port(port) for port in ports)
+    """Return all of a policy's own ports; one whose name stands for no number (yet) is none."""
+    return frozenset(PortRange(port.port, port.port, port.protocol) for port in ports if isinstance(port.port, int))
 
 
 def resolve_names(names: Sequence[str], ports: Sequence[Port]) -> Resolved:
@@ -74,8 +69,10 @@ def resolve_asked(asked: Sequence[EgressPort], ports: Sequence[Port]) -> Resolve
     missing: set[str] = set()
     for wish in asked:
         numbers = read_number(wish)
-        hits = own_ports(
-            port for port in ports if (port.name == wish.name if numbers is None else numbers.holds(own_port(port)))
+        hits = (
+            own_ports(port for port in ports if port.name == wish.name)
+            if numbers is None
+            else frozenset(port for port in own_ports(ports) if numbers.holds(port))
         )
         found |= hits
         if not hits:

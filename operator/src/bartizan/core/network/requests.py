@@ -13,8 +13,9 @@ from bartizan.core.model import PolicyView, Snapshot
 from bartizan.core.network.callers import callers, denial
 from bartizan.core.network.consent import admitted_ports
 from bartizan.core.network.expiry import in_force
+from bartizan.core.network.numbers import numbered
 from bartizan.core.network.peers import policy_key
-from bartizan.core.network.ports import PortRange, own_port, resolve_asked
+from bartizan.core.network.ports import PortRange, own_ports, resolve_asked
 from bartizan.core.network.rules import egress_problem, policy_problem
 
 
@@ -26,6 +27,7 @@ def open_requests(policy: PolicyView, snapshot: Snapshot, known: Mapping[str, da
         snapshot: the cluster; its moment is that of requests seen for the first time.
         known: when requests that were told before were first seen, by caller (`namespace/name`).
     """
+    policy = numbered(policy, snapshot)
     found = []
     for key in callers(policy.key, snapshot):
         consumer = snapshot.policies.get(key)
@@ -63,7 +65,7 @@ def _request(
     known = [end for end in ends if end is not None]
     return RequestStatus(
         from_=name,
-        ports=tuple(sorted(port.name for port in policy.spec.network.ports if own_port(port) in wanted)),
+        ports=tuple(sorted({port.name for port in policy.spec.network.ports if own_ports([port]) & wanted})),
         reason=_first(rule.reason for rule, _ in waiting),
         since=since.replace(microsecond=0),
         until=max(known) if len(known) == len(ends) else None,

@@ -1,0 +1,56 @@
+"""Gathers from the picture what stands around one policy, for the one place that decides about it."""
+
+from bartizan.api.kinds import NETWORK_POLICY, POLICY, SECRET
+from bartizan.api.names import POLICY_LABEL, KubeObject, network_policy_name
+from bartizan.controller.world import World
+from bartizan.core.gaps.surroundings import Surroundings
+from bartizan.core.isolation import touched_namespaces
+from bartizan.core.model import InvalidPolicy, PolicyView
+from bartizan.core.network.compile import neighbours
+from bartizan.core.network.proof import Reports, read_report, speaks_of
+from bartizan.core.ownership import is_ours
+
+
+def around(world: World, policy: PolicyView | InvalidPolicy, observed: KubeObject | None) -> tuple[KubeObject, ...]:
+    """Return the NetworkPolicies of ours that a policy's next step is judged by: its namespace's and its peers'."""
+    namespaces = touched_namespaces(policy, observed) if isinstance(policy, PolicyView) else {policy.namespace}
+    found = (item for name in sorted(namespaces) for item in world.store.list(NETWORK_POLICY, name))
+    return tuple(item for item in found if is_ours(item))
+
+
+def surroundings(world: World, policy: PolicyView | InvalidPolicy) -> Surroundings:
+    """Return what others made around a policy."""
+    return Surroundings() if isinstance(policy, InvalidPolicy) else world.surroundings.of(policy, world.snapshot())
+
+
+def reports(world: World, policy: PolicyView | InvalidPolicy) -> Reports:
+    """Return what the prober saw of a policy and its neighbours, as far as their NetworkPolicies are still the same."""
+    found = {}
+    known = (policy.key, *neighbours(policy)) if isinstance(policy, PolicyView) else ()
+    for namespace, name in known:
+        item = world.item(POLICY, namespace, name)
+        report = read_report(item) if item else None
+        if report and speaks_of(report, world.item(NETWORK_POLICY, namespace, network_policy_name(name))):
+            found[namespace, name] = report
+    return found
+
+
+def strays(world: World, policy: PolicyView | InvalidPolicy) -> tuple[KubeObject, ...]:
+    """Return certificate Secrets of a policy under former names, once the one of the present name exists."""
+    if isinstance(policy, InvalidPolicy):
+        return ()
+    name = policy.spec.secret_name(policy.name)
+    mine = [
+        item
+        for item in world.store.list(SECRET, namespace=policy.namespace)
+        if (item["metadata"].get("labels") or {}).get(POLICY_LABEL) == policy.name
+    ]
+    if all(item["metadata"]["name"] != name for item in mine):
+        return ()
+    return tuple(
+        item for item in mine if item["metadata"]["name"] != name and _owned(item, policy.uid) and is_ours(item)
+    )
+
+
+def _owned(item: KubeObject, uid: str) -> bool:
+    return any(owner.get("uid") == uid for owner in item["metadata"].get("ownerReferences") or ())
