@@ -26,9 +26,22 @@ def calls(shop):
 def test_no_call_was_forbidden(calls) -> None:
     """The chart's RBAC grants what bartizan does: the API server has not once answered 403."""
     refused = [
-        (call["verb"], call["requestURI"]) for call in calls if call.get("responseStatus", {}).get("code") == 403
+        (call["verb"], call["requestURI"])
+        for call in calls
+        if call.get("responseStatus", {}).get("code") == 403 and not _by_a_thief(call) and not _not_yet(call)
     ]
     assert refused == []
+
+
+def _by_a_thief(call) -> bool:
+    """Whether a test made the call with a token it took from the prober."""
+    return call["user"]["username"] == f"{OWN}bartizan-prober" and call.get("userAgent", "").startswith("kubectl")
+
+
+def _not_yet(call) -> bool:
+    """Whether the prober found no access to a namespace's pods: it learns that by asking, and goes without until it has."""
+    about = (call["user"]["username"], call["verb"], call["objectRef"]["resource"])
+    return about == (f"{OWN}bartizan-prober", "list", "pods")
 
 
 def _held_back(call) -> bool:
