@@ -1,0 +1,110 @@
+"""The cluster that files describe, as far as judging needs it: policies, namespaces, floors.
+
+Nothing that is left out makes anything laxer. A namespace whose object is not there, or bears no label, is judged as if it were
+enforced, because that is where its manifests are meant to go; an object that says `warn` or `audit` changes what the cluster
+does about a finding, not what is found. Only system namespaces are not judged, because they are never governed.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from bartizan.api.kinds import NAMESPACE, POLICY, SECURITY_BASELINE, Kind
+from bartizan.api.names import DEFAULT_NAME, KubeObject
+from bartizan.api.v1alpha1 import SecurityBaselineSpec
+from bartizan.core.index import compile_index
+from bartizan.core.model import ClusterRanges, InvalidPolicy, NamespaceView, PolicyKey, PolicyView, Snapshot
+from bartizan.core.network.graph_landscape import ASSUMED_RANGES
+from bartizan.core.reasons import Mode
+from bartizan.core.views import read_baseline, read_namespace, read_policy
+
+_CONTEXT: Final = frozenset((kind.api_version, kind.kind) for kind in (NAMESPACE, POLICY, SECURITY_BASELINE))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What objects are judged against."""
+
+    snapshot: Snapshot
+    system: frozenset[str] = frozenset()
+    known: frozenset[str] = frozenset()
+    """Namespaces of which a policy or the object itself is given."""
+    labelled: bool = False
+    """Whether some namespace says that it is governed."""
+    _indices: dict[str, KubeObject] = field(default_factory=dict)
+
+    @property
+    def has_policies(self) -> bool:
+        """Whether there is anything to be covered by, or somebody demands that there be."""
+        return bool(self.snapshot.policies or self.snapshot.invalid or self.labelled)
+
+    def index(self, namespace: str) -> KubeObject:
+        """Return the `spec` of the PolicyIndex that the controller would write into a namespace."""
+        if namespace not in self._indices:
+            self._indices[namespace] = compile_index(namespace, self.snapshot.policies.values())["spec"]
+        return self._indices[namespace]
+
+
+def is_context(item: KubeObject) -> bool:
+    """Whether the object is one by which others are judged."""
+    return (item["apiVersion"], item["kind"]) in _CONTEXT
+
+
+def build_world(items: Iterable[KubeObject], *, system: frozenset[str], now: datetime) -> World:
+    """Return the world of well-named objects; of two with one name the first counts."""
+    policies: dict[PolicyKey, PolicyView] = {}
+    invalid: dict[PolicyKey, InvalidPolicy] = {}
+    namespaces: dict[str, KubeObject] = {}
+    baseline = SecurityBaselineSpec()
+    floors = False
+    for item in items:
+        if _is(item, POLICY):
+            view = read_policy(item)
+            key = (view.namespace, view.name)
+            if key in policies or key in invalid:
+                continue
+            if isinstance(view, PolicyView):
+                policies[key] = view
+            else:
+                invalid[key] = view
+        elif _is(item, NAMESPACE):
+            namespaces.setdefault(item["metadata"]["name"], item)
+        elif item["metadata"]["name"] == DEFAULT_NAME and not floors:
+            read = read_baseline(item)
+            baseline, floors = (read, True) if isinstance(read, SecurityBaselineSpec) else (baseline, floors)
+    views = {name: read_namespace(item, system=system) for name, item in namespaces.items()}
+    spoken_of = {key[0] for key in (*policies, *invalid)}
+    labelled = any(view.mode is not Mode.NOT_GOVERNED for view in views.values())
+    return World(
+        snapshot=Snapshot(
+            policies=policies,
+            invalid=invalid,
+            namespaces=_governed(views, spoken_of, system),
+            ranges=ClusterRanges(pods=() if baseline.network.cluster_cidrs else ASSUMED_RANGES),
+            baseline=baseline,
+            now=now,
+        ),
+        system=system,
+        known=frozenset(spoken_of | set(namespaces)),
+        labelled=labelled,
+    )
+
+
+def _governed(
+    views: Mapping[str, NamespaceView], spoken_of: Iterable[str], system: frozenset[str]
+) -> dict[str, NamespaceView]:
+    """Return the namespaces with those that say nothing as enforced."""
+    known = dict(views)
+    for name in spoken_of:
+        known.setdefault(name, NamespaceView(name=name, mode=Mode.NOT_GOVERNED))
+    return {
+        name: view
+        if view.mode is not Mode.NOT_GOVERNED or name in system
+        else NamespaceView(name=name, mode=Mode.ENFORCE)
+        for name, view in known.items()
+    }
+
+
+def _is(item: KubeObject, kind: Kind) -> bool:
+    return (item["apiVersion"], item["kind"]) == (kind.api_version, kind.kind)
