@@ -159,7 +159,7 @@ class _Reader:
     def _mark(self, event: Any) -> None:
         at = event.start_mark
         column = at.column + 1
-        self._marks.append((at.line + 1) << COLUMN_BITS | (column if column < WIDEST else WIDEST))
+        self._marks.append((at.line + 1) << COLUMN_BITS | min(column, WIDEST))
 
     def _end(self, event: Any) -> None:
         done = self._stack.pop()

@@ -90,9 +90,11 @@ def pod_shape_findings(item: KubeObject) -> tuple[Finding, ...]:
         if not isinstance(pod, dict):
             return (_finding(item, trail, pod, "a mapping"),)
         trail, pod = (*trail, step), pod.get(step)
-    spec = pod.get("spec") if isinstance(pod, dict) else None
+    if not isinstance(pod, dict):
+        return (_finding(item, trail, pod, "a mapping"),)
+    spec = pod.get("spec")
     if not isinstance(spec, dict):
-        return (_finding(item, (*trail, "spec") if isinstance(pod, dict) else trail, spec, "a mapping"),)
+        return (_finding(item, (*trail, "spec"), spec, "a mapping"),)
     if not spec.get("containers"):
         return (_finding(item, (*trail, "spec", "containers"), spec.get("containers"), "a list of containers"),)
     wrong = [*_wrong(pod, _POD, trail), *_nameless(item)]
