@@ -106,15 +106,17 @@ def test_text_is_told_by_object(folder):
     """The object, the line with a caret, what is wrong and the fix; assumptions on stderr."""
     assert check("pod.yaml") == (
         1,
-        ("Pod shop/NAME  pod.yaml\n"
-        "  critical P-01 privileged  pod.yaml:9:23\n"
-        "    8 │     image: registry.example/app:1\n"
-        "    9 │     securityContext: {privileged: true}\n"
-        "      │                       ^^^^^^^^^^\n"
-        '    container "app" sets spec.containers[0].securityContext.privileged=true; allowed: unset or false\n'
-        "    fix: remove it\n"
-        "\n"
-        "1 finding (1 critical): 1 object in 1 file judged\n"),
+        (
+            "Pod shop/NAME  pod.yaml\n"
+            "  critical P-01 privileged  pod.yaml:9:23\n"
+            "    8 │     image: registry.example/app:1\n"
+            "    9 │     securityContext: {privileged: true}\n"
+            "      │                       ^^^^^^^^^^\n"
+            '    container "app" sets spec.containers[0].securityContext.privileged=true; allowed: unset or false\n'
+            "    fix: remove it\n"
+            "\n"
+            "1 finding (1 critical): 1 object in 1 file judged\n"
+        ),
         "bartizan: no policy is given, so nobody asks whether pods are covered (C-01): --policy names files with policies\n",
     )
 

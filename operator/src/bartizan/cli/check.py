@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeAlias
 
 import typer
 
@@ -53,35 +53,45 @@ class CheckOptionError(BartizanError):
     """An option names something that does not exist; the message lists what does."""
 
 
+Inputs: TypeAlias = Annotated[
+    list[str],
+    typer.Argument(
+        help="Files, folders, Helm charts and Kustomize folders with policies and what runs under them; - reads standard "
+        "input."
+    ),
+]
+Policies: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(help="A file or folder with policies and namespaces to judge by, not judged itself. Repeatable."),
+]
+Select: TypeAlias = Annotated[
+    list[str] | None, typer.Option(help="Only these checks: ids or their beginnings, as in P-01,N. Repeatable.")
+]
+Ignore: TypeAlias = Annotated[
+    list[str] | None, typer.Option(help="None of these checks: ids or their beginnings. Repeatable.")
+]
+Least: TypeAlias = Annotated[str, typer.Option(help="The least to be told: low, medium, high or critical.")]
+FailOn: TypeAlias = Annotated[
+    str, typer.Option(help="The least that makes the exit code 1: none, low, medium, high or critical.")
+]
+Output: TypeAlias = Annotated[str, typer.Option(help="text, json, sarif, junit, github or gitlab.")]
+BaselineFile: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(help="What --output json printed on another day: its findings are accepted, new ones fail."),
+]
+
+
 def command(
     *,
-    paths: Annotated[
-        list[str],
-        typer.Argument(
-            help="Files, folders, Helm charts and Kustomize folders with policies and what runs under them; - reads "
-            "standard input."
-        ),
-    ],
-    policy: Annotated[
-        list[str] | None,
-        typer.Option(help="A file or folder with policies and namespaces to judge by, not judged itself. Repeatable."),
-    ] = None,
+    paths: Inputs,
+    policy: Policies = None,
     default_namespace: DefaultNamespace = "",
-    select: Annotated[
-        list[str] | None, typer.Option(help="Only these checks: ids or their beginnings, as in P-01,N. Repeatable.")
-    ] = None,
-    ignore: Annotated[
-        list[str] | None, typer.Option(help="None of these checks: ids or their beginnings. Repeatable.")
-    ] = None,
-    severity: Annotated[str, typer.Option(help="The least to be told: low, medium, high or critical.")] = "low",
-    fail_on: Annotated[
-        str, typer.Option(help="The least that makes the exit code 1: none, low, medium, high or critical.")
-    ] = "low",
-    output: Annotated[str, typer.Option(help="text, json, sarif, junit, github or gitlab.")] = "text",
-    baseline_file: Annotated[
-        Path | None,
-        typer.Option(help="What --output json printed on another day: its findings are accepted, new ones fail."),
-    ] = None,
+    select: Select = None,
+    ignore: Ignore = None,
+    severity: Least = "low",
+    fail_on: FailOn = "low",
+    output: Output = "text",
+    baseline_file: BaselineFile = None,
 ) -> None:
     """Judge manifests by the rules that the cluster would judge them by, without a cluster.
 
