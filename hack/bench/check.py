@@ -56,8 +56,9 @@ def _measure() -> Result:
         name="check",
         title=f"Manifests judged: {_MANY:,} Deployments of 113 lines",
         method=(
-            "Wall clock, processor time and the kernel's high-water mark of a whole process, bound to one core. Every Deployment "
-            "has an init container, a container, probes, volumes and an affinity; each namespace of 200 has a policy for each. "
+            "Wall clock, processor time and the kernel's high-water mark of a whole process, bound to one core. Every "
+            "Deployment has an init container, a container, probes, volumes and an affinity, and a policy of its own; 200 of "
+            "them share a namespace. "
             "*As one file* is the same objects in one stream. *With findings* every Deployment asks for the host's network, so "
             "that each has a finding to be placed. The other tool runs its Kubernetes checks on the same files, offline."
         ),

@@ -77,7 +77,7 @@ class Judging:
         self._ours: list[_Held] = []
         self._context: list[tuple[str, KubeObject]] = []
         self._worlds: dict[str, World] = {}
-        self._covered: set[tuple[str, str, str]] = set()
+        self._covered: set[tuple[str, str]] = set()
         self._populated: set[str] = set()
 
     def run(self, watch: Watch = iter) -> Report:
@@ -156,13 +156,13 @@ class Judging:
                     "no policy is given, so nobody asks whether pods are covered (C-01): --policy names files with policies"
                 )
             self._judged(item, held, pod_findings(item, world.index(namespace), left_out=left_out))
-            self._note_cover(item, namespace, held.unit, world)
+            self._note_cover(item, namespace, world)
 
     def _has_owned(self) -> bool:
         """Whether anything names an owner: manifests as people write them never do."""
         return any(b'"ownerReferences"' in held.packed for held in self._workloads)
 
-    def _note_cover(self, item: KubeObject, namespace: str, unit: str, world: World) -> None:
+    def _note_cover(self, item: KubeObject, namespace: str, world: World) -> None:
         self._populated.add(namespace)
         pod: Any = item
         for step in pod_trail(item) or ():
@@ -170,7 +170,7 @@ class Judging:
         meta = pod.get("metadata") if isinstance(pod, dict) else None
         labels = meta.get("labels") if isinstance(meta, dict) else None
         if isinstance(labels, dict):
-            self._covered.update((unit, namespace, one["name"]) for one in covering(world.index(namespace), labels))
+            self._covered.update((namespace, one["name"]) for one in covering(world.index(namespace), labels))
 
     def _judge_ours(self) -> None:
         first: dict[tuple[str, ...], Place] = {}
@@ -193,8 +193,7 @@ class Judging:
         if policy is None:
             return
         yield from network_findings(item, policy, world)
-        selected = any(of[1:] == (namespace, policy.name) for of in self._covered)
-        if namespace in self._populated and not selected:
+        if namespace in self._populated and (namespace, policy.name) not in self._covered:
             yield idle_finding(item)
         for other in sorted(peers_elsewhere(policy, world)):
             self._notes.append(

@@ -16,7 +16,7 @@ from bartizan.core.model import PolicyView
 from bartizan.core.network.edges import egress_edge, ingress_edge
 from bartizan.core.network.peers import policy_key
 from bartizan.core.reasons import Reason
-from bartizan.core.shared_ground import overlaps, siblings
+from bartizan.core.shared_ground import overlaps
 
 _STATED = frozenset({"PendingConsent", "Denied", "Expired", "Degraded"})
 
@@ -32,7 +32,7 @@ def network_findings(item: KubeObject, policy: PolicyView, world: World) -> Iter
         path = f"spec.network.egress[{position}]"
         if not _elsewhere(outward.to, policy, world):
             yield from _edge(item, policy, egress_edge(policy, outward, world.snapshot).status, path, outward.to)
-    for conflict in overlaps(policy, siblings(policy, world.snapshot)):
+    for conflict in overlaps(policy, world.rivals(policy)):
         yield about(
             item,
             check=OVERLAP.id,

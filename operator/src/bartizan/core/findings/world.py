@@ -5,7 +5,7 @@ enforced, because that is where its manifests are meant to go; an object that sa
 does about a finding, not what is found. Only system namespaces are not judged, because they are never governed.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -13,7 +13,7 @@ from typing import Final
 from bartizan.api.kinds import NAMESPACE, POLICY, SECURITY_BASELINE, Kind
 from bartizan.api.names import DEFAULT_NAME, KubeObject
 from bartizan.api.v1alpha1 import SecurityBaselineSpec
-from bartizan.core.index import compile_index
+from bartizan.core.index import bucket_key, compile_index
 from bartizan.core.model import ClusterRanges, InvalidPolicy, NamespaceView, PolicyKey, PolicyView, Snapshot
 from bartizan.core.network.graph_landscape import ASSUMED_RANGES
 from bartizan.core.reasons import Mode
@@ -33,17 +33,63 @@ class World:
     labelled: bool = False
     """Whether some namespace says that it is governed."""
     _indices: dict[str, KubeObject] = field(default_factory=dict)
+    _grounds: dict[str, "_Ground"] = field(default_factory=dict)
+    _by_namespace: dict[str, list[PolicyView]] = field(default_factory=dict)
 
     @property
     def has_policies(self) -> bool:
         """Whether there is anything to be covered by, or somebody demands that there be."""
         return bool(self.snapshot.policies or self.snapshot.invalid or self.labelled)
 
+    def rivals(self, policy: PolicyView) -> tuple[PolicyView, ...]:
+        """Return the other policies of the namespace that could want the same pods or the same Secret."""
+        if policy.namespace not in self._grounds:
+            self._grounds[policy.namespace] = _Ground(self.of_namespace(policy.namespace))
+        return self._grounds[policy.namespace].near(policy)
+
+    def of_namespace(self, namespace: str) -> tuple[PolicyView, ...]:
+        """Return the policies of a namespace."""
+        if not self._by_namespace:
+            for policy in self.snapshot.policies.values():
+                self._by_namespace.setdefault(policy.namespace, []).append(policy)
+        return tuple(self._by_namespace.get(namespace, ()))
+
     def index(self, namespace: str) -> KubeObject:
         """Return the `spec` of the PolicyIndex that the controller would write into a namespace."""
         if namespace not in self._indices:
-            self._indices[namespace] = compile_index(namespace, self.snapshot.policies.values())["spec"]
+            self._indices[namespace] = compile_index(namespace, self.of_namespace(namespace))["spec"]
         return self._indices[namespace]
+
+
+class _Ground:
+    """The policies of one namespace by what they want, so that thousands need not be compared each with each."""
+
+    def __init__(self, policies: Sequence[PolicyView]) -> None:
+        self._policies = policies
+        self._by_secret: dict[str, list[PolicyView]] = {}
+        self._by_label: dict[str, dict[str | None, list[PolicyView]]] = {}
+        for policy in policies:
+            self._by_secret.setdefault(policy.spec.secret_name(policy.name), []).append(policy)
+
+    def near(self, policy: PolicyView) -> tuple[PolicyView, ...]:
+        """Return the others that want the same Secret, or do not ask for another value of the policy's first label."""
+        labels = policy.spec.workload.selector.match_labels
+        key = bucket_key(labels)
+        found = list(self._by_secret[policy.spec.secret_name(policy.name)])
+        if key is None:
+            found += self._policies
+        else:
+            by_value = self._labelled(key)
+            found += [*by_value.get(labels[key], ()), *by_value.get(None, ())]
+        others = {other.name: other for other in found if other.name != policy.name}
+        return tuple(others[name] for name in sorted(others))
+
+    def _labelled(self, key: str) -> dict[str | None, list[PolicyView]]:
+        if key not in self._by_label:
+            by_value = self._by_label.setdefault(key, {})
+            for policy in self._policies:
+                by_value.setdefault(policy.spec.workload.selector.match_labels.get(key), []).append(policy)
+        return self._by_label[key]
 
 
 def is_context(item: KubeObject) -> bool:
