@@ -26,7 +26,10 @@ _CHECKOV: Final = "checkov==3.3.30"
 _PATIENCE: Final = 1800
 """Seconds after which the other tool is not waited for any longer."""
 
-_BUSY: Final = "Taken while other work held the cores: the wall clock is mostly waiting, and what counts here is the processor time."
+_BUSY: Final = (
+    "Taken while other work held the cores: the wall clock is mostly waiting, and what counts here is the "
+    "processor time."
+)
 
 
 @dataclass(frozen=True)
