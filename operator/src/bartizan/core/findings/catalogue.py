@@ -101,9 +101,9 @@ def severity(check: str) -> Severity:
 
 
 def pss(check: str) -> str:
-    """Return the check's id in Pod Security Admission; empty if it has none."""
+    """Return the check's id in Pod Security Admission, spelled as that project's fixtures are; empty if it has none."""
     standard = getattr(INFOS.get(check), "standard", None)
-    return str(getattr(standard, "name", "") or _PSS.get(check, ""))
+    return str(getattr(standard, "name", "") or _PSS.get(check, "")).lower()
 
 
 _PSS: Final = {"P-01": "privileged", "P-02": "hostnamespaces", "P-03": "hostpathvolumes"}
