@@ -213,6 +213,22 @@ def test_policies_from_elsewhere_are_judged_by_and_not_judged(folder):
     assert judged("pod.yaml", "--policy", "policy").checks == ["P-01"]
 
 
+def test_the_floors_can_be_given(folder):
+    """`--baseline` counts, whatever floors are among the files; one that is not there is an error."""
+    floors = {
+        word: f"apiVersion: bartizan.dev/v1alpha1\nkind: SecurityBaseline\nmetadata: {{name: default}}\nspec: {{network: {{internet: {word}}}}}\n"
+        for word in ("Allow", "Forbid")
+    }
+    (folder / "pod.yaml").write_text(
+        POLICY.replace("{to: {service: orders}}", "{to: {internet: {}}, ports: [{port: 443}]}")
+        + "---\n"
+        + floors["Allow"]
+    )
+    (folder / "floors.txt").write_text(floors["Forbid"])
+    assert [judged("pod.yaml", *more).checks for more in ([], ["--baseline", "floors.txt"])] == [[], ["N-06"]]
+    assert judged("pod.yaml", "--baseline", "gone.yaml").returncode == 2
+
+
 def test_objects_without_a_namespace_belong_together_or_where_they_are_put(folder):
     """A pod and a policy that name no namespace are of one; `--default-namespace` says which, and moves no line."""
     text = (POD + "---\n" + POLICY).replace(", namespace: shop", "")

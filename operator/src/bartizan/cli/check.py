@@ -64,6 +64,9 @@ Policies: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(help="A file or folder with policies and namespaces to judge by, not judged itself. Repeatable."),
 ]
+Baseline: TypeAlias = Annotated[
+    str, typer.Option(help="A file with the SecurityBaseline to judge by, whatever else is among the files.")
+]
 Select: TypeAlias = Annotated[
     list[str] | None, typer.Option(help="Only these checks: ids or their beginnings, as in P-01,N. Repeatable.")
 ]
@@ -85,6 +88,7 @@ def command(
     *,
     paths: Inputs,
     policy: Policies = None,
+    baseline: Baseline = "",
     default_namespace: DefaultNamespace = "",
     select: Select = None,
     ignore: Ignore = None,
@@ -103,6 +107,7 @@ def command(
     asked = Asked(
         paths=tuple(paths),
         policies=tuple(policy or ()),
+        baselines=(baseline,) if baseline else (),
         default_namespace=default_namespace,
         left_out=_left_out(select, ignore),
         least=_severity("--severity", severity),
@@ -112,14 +117,17 @@ def command(
     )
     least = None if fail_on == "none" else _severity("--fail-on", fail_on, "none")
     report = Judging(asked, texts=texts).run(watched)
+    _tell(report, output, texts)
+    if code := _UNREADABLE if report.problems else _FINDINGS if report.fails(least) else 0:
+        raise typer.Exit(code)
+
+
+def _tell(report: Report, output: str, texts: dict[str, str]) -> None:
+    """Print the findings on standard output, and on standard error what was assumed and what could not be read."""
     sys.stdout.write(_FORMS[output](report) if output != "text" else Text(paint(), texts).render(report))
     say_notes(report.notes)
     for problem in report.problems:
         print(f"bartizan: {problem}", file=sys.stderr)
-    if report.problems:
-        raise typer.Exit(_UNREADABLE)
-    if report.fails(least):
-        raise typer.Exit(_FINDINGS)
 
 
 def _severity(option: str, word: str, *more: str) -> Severity:

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from bartizan.api.kinds import POLICY
+from bartizan.api.kinds import POLICY, SECURITY_BASELINE
 from bartizan.api.names import KubeObject
 from bartizan.cli.checking.report import Report, ordered
 from bartizan.cli.manifests import Manifest, Place, Problem, read
@@ -38,6 +38,8 @@ class Asked:
     paths: tuple[str, ...]
     policies: tuple[str, ...] = ()
     """Files and folders that others are judged by, and that are not judged themselves."""
+    baselines: tuple[str, ...] = ()
+    """Files with the SecurityBaseline that counts, whatever else is found."""
     default_namespace: str = ""
     left_out: frozenset[str] = frozenset()
     """Ids of checks that are not asked."""
@@ -76,6 +78,7 @@ class Judging:
         self._workloads: list[_Held] = []
         self._ours: list[_Held] = []
         self._context: list[tuple[str, KubeObject]] = []
+        self._floors: list[KubeObject] = []
         self._worlds: dict[str, World] = {}
         self._covered: set[tuple[str, str]] = set()
         self._populated: set[str] = set()
@@ -87,11 +90,10 @@ class Judging:
         for source in watch(named):
             for manifest in read(source, self._problems.append, marks=True, texts=self._texts):
                 self._take(manifest)
-        for source in self._sources(asked.policies):
-            for manifest in read(source, self._problems.append):
-                item = self._placed(manifest.item)
-                if is_context(item) and _is_named(item):
-                    self._context.append((manifest.unit, item))
+        self._context += self._read_context(asked.policies)
+        self._floors = [
+            item for _, item in self._read_context(asked.baselines) if item["kind"] == SECURITY_BASELINE.kind
+        ]
         self._judge_workloads()
         self._judge_ours()
         return Report(
@@ -104,6 +106,14 @@ class Judging:
 
     def _sources(self, paths: Iterable[str]) -> Iterator[Source]:
         yield from sources(paths, lambda path, said: self._problems.append(Problem(Place(path), said)), rendering=True)
+
+    def _read_context(self, paths: Iterable[str]) -> Iterator[tuple[str, KubeObject]]:
+        """Yield what others are judged by, with its unit."""
+        for source in self._sources(paths):
+            for manifest in read(source, self._problems.append):
+                item = self._placed(manifest.item)
+                if is_context(item) and _is_named(item):
+                    yield manifest.unit, item
 
     def _wanted(self) -> Iterator[tuple[Finding, Place]]:
         for finding, place in self._found:
@@ -135,7 +145,9 @@ class Judging:
         if unit not in self._worlds:
             own = [item for of, item in self._context if of == unit]
             rest = [item for of, item in self._context if of != unit]
-            self._worlds[unit] = build_world((*own, *rest), system=self._asked.system, now=self._asked.now)
+            self._worlds[unit] = build_world(
+                (*self._floors, *own, *rest), system=self._asked.system, now=self._asked.now
+            )
         return self._worlds[unit]
 
     def _judge_workloads(self) -> None:
