@@ -5,7 +5,7 @@ enforced, because that is where its manifests are meant to go; an object that sa
 does about a finding, not what is found. Only system namespaces are not judged, because they are never governed.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -99,26 +99,13 @@ def is_context(item: KubeObject) -> bool:
 
 def build_world(items: Iterable[KubeObject], *, system: frozenset[str], now: datetime) -> World:
     """Return the world of well-named objects; of two with one name the first counts."""
-    policies: dict[PolicyKey, PolicyView] = {}
-    invalid: dict[PolicyKey, InvalidPolicy] = {}
+    known = list(items)
+    policies, invalid = _policies(known)
     namespaces: dict[str, KubeObject] = {}
-    baseline = SecurityBaselineSpec()
-    floors = False
-    for item in items:
-        if _is(item, POLICY):
-            view = read_policy(item)
-            key = (view.namespace, view.name)
-            if key in policies or key in invalid:
-                continue
-            if isinstance(view, PolicyView):
-                policies[key] = view
-            else:
-                invalid[key] = view
-        elif _is(item, NAMESPACE):
+    for item in known:
+        if _is(item, NAMESPACE):
             namespaces.setdefault(item["metadata"]["name"], item)
-        elif item["metadata"]["name"] == DEFAULT_NAME and not floors:
-            read = read_baseline(item)
-            baseline, floors = (read, True) if isinstance(read, SecurityBaselineSpec) else (baseline, floors)
+    baseline = next(_baselines(known), SecurityBaselineSpec())
     views = {name: read_namespace(item, system=system) for name, item in namespaces.items()}
     spoken_of = {key[0] for key in (*policies, *invalid)}
     labelled = any(view.mode is not Mode.NOT_GOVERNED for view in views.values())
@@ -135,6 +122,34 @@ def build_world(items: Iterable[KubeObject], *, system: frozenset[str], now: dat
         known=frozenset(spoken_of | set(namespaces)),
         labelled=labelled,
     )
+
+
+def _policies(
+    items: Iterable[KubeObject],
+) -> tuple[dict[PolicyKey, PolicyView], dict[PolicyKey, InvalidPolicy]]:
+    """Return the policies that can be read, and those that cannot."""
+    policies: dict[PolicyKey, PolicyView] = {}
+    invalid: dict[PolicyKey, InvalidPolicy] = {}
+    for item in items:
+        if not _is(item, POLICY):
+            continue
+        view = read_policy(item)
+        if (view.namespace, view.name) in policies or (view.namespace, view.name) in invalid:
+            continue
+        if isinstance(view, PolicyView):
+            policies[view.key] = view
+        else:
+            invalid[view.namespace, view.name] = view
+    return policies, invalid
+
+
+def _baselines(items: Iterable[KubeObject]) -> Iterator[SecurityBaselineSpec]:
+    """Yield the floors that can be read; only those named `default` are floors."""
+    for item in items:
+        if _is(item, SECURITY_BASELINE) and item["metadata"]["name"] == DEFAULT_NAME:
+            read = read_baseline(item)
+            if isinstance(read, SecurityBaselineSpec):
+                yield read
 
 
 def _governed(
