@@ -50,6 +50,7 @@ generate: $(VENV)/.ready ## write everything that is generated: CRDs, chart copi
 	$(RUN)/bartizan admission render --docs --output-dir docs/reference
 	$(RUN)/python hack/chart_files.py
 	$(RUN)/python -m bartizan.cli.reference > docs/reference/cli.md
+	$(RUN)/python -m bartizan.cli.checking.reference docs/reference
 
 bench: $(VENV)/.ready ## measure; BENCH="scale --write" measures one and puts it into docs/reference/benchmarks.md
 	$(RUN)/python -m bench $(BENCH)

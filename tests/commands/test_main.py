@@ -29,7 +29,7 @@ def test_help_lists_every_verb():
         0,
         "",
         [
-            *("run", "probe", "crd", "admission", "defaults", "graph", "can", "reach"),
+            *("run", "probe", "crd", "admission", "defaults", "check", "graph", "can", "reach"),
             *("requests", "approve", "deny", "uninstall", "version"),
         ],
     )

@@ -37,6 +37,7 @@ VERBS: Final[Mapping[str, Verb]] = {
     "crd": Verb("bartizan.cli.crd", "Print or write the CustomResourceDefinitions and their reference."),
     "admission": Verb("bartizan.cli.admission", "Render the API server's own admission policies."),
     "defaults": Verb("bartizan.cli.defaults", "Apply the chart's SecurityBaseline and TrustDomain."),
+    "check": Verb("bartizan.cli.check", "Judge manifests by the cluster's rules, before a cluster sees them."),
     "graph": Verb("bartizan.cli.graph", "Draw who may talk to whom: text, DOT, Mermaid, SVG or JSON."),
     "can": Verb("bartizan.cli.can", "Say whether one service may call another, why, and what to add if not."),
     "reach": Verb("bartizan.cli.reach", "List everything that can be reached from one service."),

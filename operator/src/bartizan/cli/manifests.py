@@ -1,25 +1,26 @@
 """Kubernetes objects from files, folders and standard input, each with the place it came from.
 
 One unreadable file must not hide what is wrong in the others, so problems are collected next to what could be read and the
-verb decides. What is no Kubernetes object (a chart's values, somebody's CI settings) is passed over.
+verb decides. What is no Kubernetes object (a chart's values, somebody's CI settings) is passed over. Files are read one after
+another: whoever looks at ten thousand need not hold them all.
 """
 
 import json
-import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from bartizan.api.names import KubeObject
+from bartizan.cli.manifests_folders import STDIN, Source, sources
+from bartizan.cli.manifests_marks import Marks, json_marks, no_marks, position, split
+from bartizan.cli.manifests_rendered import RenderingError, render, rendered_places
 from bartizan.cli.manifests_yaml import Document, SyntaxProblemError, documents
 from bartizan.errors import BartizanError
 
-STDIN: Final = "-"
 MAX_BYTES: Final = 64 * 1024 * 1024
 """The largest file that is read; a cluster's whole `kubectl get -o yaml` of 10,000 pods stays below."""
-_SUFFIXES: Final = (".yaml", ".yml", ".json")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -40,6 +41,10 @@ class Manifest:
 
     item: KubeObject
     place: Place
+    marks: Marks = field(default_factory=no_marks, compare=False)
+    """Where its fields stand in the file; empty if nobody asked, or if a program rendered it."""
+    unit: str = ""
+    """The folder it was rendered from; empty for what stands in a file."""
 
     @property
     def title(self) -> str:
@@ -81,56 +86,57 @@ class ManifestError(BartizanError):
 
 def load(paths: Iterable[str]) -> Manifests:
     """Return the objects in files and folders; `-` is standard input. Never raises for what they hold."""
-    found: list[Manifest] = []
     problems: list[Problem] = []
-    for source in _sources(paths, problems):
-        text = ""
-        try:
-            text = _read(source)
-            found += _objects(text, source)
-        except SyntaxProblemError as error:
-            hint = "; it looks like a template: render it first, as with helm template" if "{{" in text else ""
-            problems.append(Problem(Place(source, error.line, error.column), f"{error}{hint}"))
-        except OSError as error:
-            problems.append(Problem(Place(source), f"cannot be read: {error.strerror}"))
+    found: list[Manifest] = []
+    for source in sources(paths, lambda place, said: problems.append(Problem(Place(place), said))):
+        found += read(source, problems.append)
     return Manifests(tuple(found), tuple(problems))
 
 
-def _sources(paths: Iterable[str], problems: list[Problem]) -> Iterator[str]:
-    """Yield each file once, folders walked in order of names; a folder met again through a link is passed over."""
-    seen: set[str] = set()
-    for path in paths:
-        if path == STDIN:
-            yield path
-        elif os.path.isdir(path):  # noqa: PTH112 -- one spelling of paths, as given
-            yield from _walk(path, seen, problems)
-        elif (real := os.path.realpath(path)) not in seen:
-            seen.add(real)
-            yield path
+def read(
+    source: Source, fault: Callable[[Problem], None], *, marks: bool = False, texts: dict[str, str] | None = None
+) -> Iterator[Manifest]:
+    """Yield the objects of one source; what cannot be read is handed to `fault`.
 
-
-def _walk(folder: str, seen: set[str], problems: list[Problem]) -> Iterator[str]:
-    real = os.path.realpath(folder)
-    if real in seen:
-        return
-    seen.add(real)
+    `marks` asks for the places of fields in JSON too, which costs as much as reading it. YAML always has them. What came by
+    standard input cannot be read again: it is put into `texts`, if somebody will want to show it.
+    """
+    text = ""
     try:
-        names = sorted(os.listdir(folder))  # noqa: PTH208 -- names only, in their order
+        if source.rendered:
+            yield from _rendered(source)
+        else:
+            text = text_of(source.path)
+            if texts is not None and source.path == STDIN:
+                texts[STDIN] = text
+            yield from _objects(text, source.path, marks=marks)
+    except SyntaxProblemError as error:
+        hint = "; it looks like a template: render it first, as with helm template" if "{{" in text else ""
+        fault(Problem(Place(source.path, error.line, error.column), f"{error}{hint}"))
+    except RenderingError as error:
+        fault(Problem(Place(source.path), str(error)))
     except OSError as error:
-        problems.append(Problem(Place(folder), f"cannot be read: {error.strerror}"))
-        return
-    for name in names:
-        path = os.path.join(folder, name)  # noqa: PTH118 -- one spelling of paths, as given
-        if name.startswith("."):
-            continue
-        if os.path.isdir(path):  # noqa: PTH112
-            yield from _walk(path, seen, problems)
-        elif name.lower().endswith(_SUFFIXES) and (target := os.path.realpath(path)) not in seen:
-            seen.add(target)
-            yield path
+        fault(Problem(Place(source.path), f"cannot be read: {error.strerror}"))
 
 
-def _read(source: str) -> str:
+def _rendered(source: Source) -> Iterator[Manifest]:
+    text = render(source)
+    places = rendered_places(source, text)
+    try:
+        for document in documents(text):
+            for one in _expanded(document.value, document, source.path):
+                yield Manifest(one.item, Place(places(one.place.line)), unit=source.path)
+    except SyntaxProblemError as error:
+        raise RenderingError(f"{source.rendered} gives what cannot be read, at line {error.line}: {error}") from None
+
+
+def text_of(source: str) -> str:
+    """Return what a file or standard input (`-`) holds.
+
+    Raises:
+        OSError: it cannot be opened.
+        SyntaxProblemError: it is too large, binary, or not UTF-8.
+    """
     if source == STDIN:
         data = sys.stdin.buffer.read(MAX_BYTES + 1)
     else:
@@ -150,29 +156,30 @@ def _read(source: str) -> str:
         raise SyntaxProblemError(line, 0, f"is not UTF-8: byte {data[error.start]:#04x}") from None
 
 
-def _objects(text: str, source: str) -> Iterator[Manifest]:
-    for document in _documents(text, source):
+def _objects(text: str, source: str, *, marks: bool) -> Iterator[Manifest]:
+    for document in _documents(text, source, marks=marks):
         yield from _expanded(document.value, document, source)
 
 
-def _documents(text: str, source: str) -> Iterator[Document]:
+def _documents(text: str, source: str, *, marks: bool) -> Iterator[Document]:
     """Read JSON where it is JSON, which is many times faster, and YAML otherwise."""
     if source.lower().endswith(".json"):
-        yield from _json(text)
+        yield from _json(text, marks=marks)
     elif text.lstrip()[:1] in {"{", "["}:
         try:
-            yield from list(_json(text))
+            yield from list(_json(text, marks=marks))
         except SyntaxProblemError:
             yield from documents(text)
     else:
         yield from documents(text)
 
 
-def _json(text: str) -> Iterator[Document]:
+def _json(text: str, *, marks: bool) -> Iterator[Document]:
     decoder = json.JSONDecoder(object_pairs_hook=_without_repeats)
     at = 0
     while (at := _skip_space(text, at)) < len(text):
         line = text.count("\n", 0, at) + 1
+        begin = at
         try:
             value, at = decoder.raw_decode(text, at)
         except json.JSONDecodeError as error:
@@ -181,7 +188,7 @@ def _json(text: str) -> Iterator[Document]:
             raise SyntaxProblemError(line, 1, "collections lie too deep in each other") from None
         except _RepeatedKeyError as error:
             raise SyntaxProblemError(line, 1, f"key {error} stands twice in one object") from None
-        yield Document(value, line)
+        yield Document(value, line, json_marks(text, begin, at) if marks else no_marks())
 
 
 def _skip_space(text: str, at: int) -> int:
@@ -208,10 +215,28 @@ def _expanded(value: Any, document: Document, source: str) -> Iterator[Manifest]
         return
     items = value.get("items")
     if not (value["kind"].endswith("List") and isinstance(items, list)):
-        yield Manifest(value, Place(source, document.line))
+        yield Manifest(value, Place(source, document.line), document.marks)
         return
     common = {"apiVersion": value["apiVersion"], "kind": value["kind"].removesuffix("List")}
-    for position, item in enumerate(items):
-        line = document.items[position] if position < len(document.items) else document.line
-        whole = {**(common if common["kind"] else {}), **item} if isinstance(item, dict) else item
-        yield from _expanded(whole, Document(whole, line), source)
+    marks = document.marks
+    known = next((within for key, _, _, within in split(value, marks) if key == "items"), marks) if marks else marks
+    for item, line, within in _items(items, known, document.line):
+        whole = _of_list(item, common)
+        yield from _expanded(whole, Document(whole, line, within), source)
+
+
+def _items(items: list[Any], marks: Marks, line: int) -> Iterator[tuple[Any, int, Marks]]:
+    """Yield each item of a List with the line on which it begins and the marks within it."""
+    if not marks:
+        yield from ((item, line, marks) for item in items)
+        return
+    for _, item, at, within in split(items, marks):
+        yield item, position(at)[0], within
+
+
+def _of_list(item: Any, common: KubeObject) -> Any:
+    """Return an item of a typed List with the kind that the List has: the API server leaves it out of the items."""
+    if not isinstance(item, dict) or not common["kind"]:
+        return item
+    # At the end, so that the marks, which are counted from the start, stay true.
+    return {**item, **{key: value for key, value in common.items() if key not in item}}

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import yaml
 
+from bartizan.cli.manifests_marks import COLUMN_BITS, WIDEST, Marks, count, no_marks, split
 from bartizan.errors import BartizanError
 
 MAX_ALIASED: Final = 100_000
@@ -28,6 +29,9 @@ _CONSTANTS: Final = {
     **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
     **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
 }
+_KEYS: Final[dict[str, str]] = {}
+"""Plain keys that have been read, by their text: the same few hundred words make up all manifests."""
+_MOST_KEYS: Final = 10_000
 _INTEGER: Final = re.compile(r"[-+]?(0|[1-9][0-9_]*|0[0-7_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|0b[01_]+)")
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 
@@ -43,11 +47,11 @@ class SyntaxProblemError(BartizanError):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One document: its value, and the lines on which it and its `items` begin."""
+    """One document: its value, the line on which it begins, and where everything in it stands."""
 
     value: Any
     line: int
-    items: tuple[int, ...] = ()
+    marks: Marks
 
 
 @dataclass(slots=True)
@@ -55,14 +59,14 @@ class _Open:
     """A collection that is being read."""
 
     value: Any
-    line: int
     anchor: str | None
+    begin: int
+    """How many marks there were before its own."""
+    is_mapping: bool
     size: int = 1
     key: Any = None
     keyed: bool = False
-    merges: list[Any] = field(default_factory=list)
-    lines: list[int] = field(default_factory=list)
-    """Where the entries of a list begin."""
+    merges: list[tuple[Any, Marks]] = field(default_factory=list)
 
 
 def documents(text: str) -> Iterator[Document]:
@@ -95,98 +99,132 @@ class _Reader:
 
     def __init__(self) -> None:
         self._stack: list[_Open] = []
-        self._anchors: dict[str, tuple[Any, int]] = {}
+        self._anchors: dict[str, tuple[Any, int, Marks]] = {}
         self._aliased = 0
         self._root: Any = None
-        self._items: tuple[int, ...] = ()
+        self._marks = no_marks()
 
     def read(self, text: str) -> Iterator[Document]:
         """Yield documents."""
         line = 1
-        for event in yaml.parse(text, Loader=_LOADER):
-            if isinstance(event, yaml.ScalarEvent):
-                self._put(_scalar(event), 1, event)
-            elif isinstance(event, yaml.MappingStartEvent):
+        take = _LOADER(text).get_event
+        while (kind := type(event := take())) is not yaml.StreamEndEvent:
+            if kind is yaml.ScalarEvent:
+                self._scalar(event)
+            elif kind is yaml.MappingStartEvent:
                 self._begin({}, event)
-            elif isinstance(event, yaml.SequenceStartEvent):
-                self._begin([], event)
-            elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
+            elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
                 self._end(event)
-            elif isinstance(event, yaml.AliasEvent):
+            elif kind is yaml.SequenceStartEvent:
+                self._begin([], event)
+            elif kind is yaml.AliasEvent:
                 self._alias(event)
-            elif isinstance(event, yaml.DocumentStartEvent):
-                self._root, self._items, self._anchors = None, (), {}
+            elif kind is yaml.DocumentStartEvent:
+                self._root, self._marks, self._anchors = None, no_marks(), {}
                 line = 0
-            elif isinstance(event, yaml.DocumentEndEvent):
-                yield Document(self._root, line, self._items)
-            if not line and not isinstance(event, yaml.DocumentStartEvent):
-                line = _line(event)
+                continue
+            elif kind is yaml.DocumentEndEvent:
+                yield Document(self._root, line, self._marks)
+            if not line:
+                line = event.start_mark.line + 1
+
+    def _scalar(self, event: Any) -> None:
+        """Add a scalar; most of them are keys that have been seen before, which are not looked at twice."""
+        if self._stack and not (top := self._stack[-1]).keyed and top.is_mapping and not event.anchor:
+            text = event.value
+            key = _KEYS.get(text) if event.implicit[0] else None
+            if key is None:
+                key = _key(_scalar(event), event)
+                if event.implicit[0] and key is not _MERGE and len(_KEYS) < _MOST_KEYS:
+                    _KEYS[text] = key
+            top.key, top.keyed = key, True
+            top.size += 1
+            self._mark(event)
+        else:
+            self._put(_scalar(event), 1, event)
 
     def _begin(self, value: Any, event: Any) -> None:
-        if len(self._stack) >= MAX_DEPTH:
-            raise _problem(event, f"collections lie deeper than {MAX_DEPTH} in each other")
-        if self._stack and isinstance(self._stack[-1].value, dict) and not self._stack[-1].keyed:
-            raise _problem(event, "a key must be text; quote what begins with { or [")
+        stack = self._stack
+        if stack:
+            if len(stack) >= MAX_DEPTH:
+                raise _problem(event, f"collections lie deeper than {MAX_DEPTH} in each other")
+            if not stack[-1].is_mapping:
+                self._mark(event)
+            elif not stack[-1].keyed:
+                raise _problem(event, "a key must be text; quote what begins with { or [")
         if event.anchor:
             self._anchors.pop(event.anchor, None)
-        self._stack.append(_Open(value, event.start_mark.line + 1, event.anchor))
+        stack.append(_Open(value, event.anchor, len(self._marks), type(value) is dict))
+
+    def _mark(self, event: Any) -> None:
+        at = event.start_mark
+        column = at.column + 1
+        self._marks.append((at.line + 1) << COLUMN_BITS | min(column, WIDEST))
 
     def _end(self, event: Any) -> None:
         done = self._stack.pop()
-        for merged in done.merges:
-            for key, value in merged.items():
-                done.value.setdefault(key, value)
+        for merged, marks in done.merges:
+            for key, value, at, within in split(merged, marks):
+                if key not in done.value:
+                    done.value[key] = value
+                    self._marks.append(at)
+                    self._marks.extend(within)
         if done.anchor:
-            self._anchors[done.anchor] = (done.value, done.size)
-        if len(self._stack) == 1 and self._stack[0].key == "items" and isinstance(done.value, list):
-            self._items = tuple(done.lines)
-        self._put(done.value, done.size, event, line=done.line)
+            self._anchors[done.anchor] = (done.value, done.size, self._marks[done.begin :])
+        self._put(done.value, done.size, event)
 
     def _alias(self, event: Any) -> None:
         if event.anchor not in self._anchors:
             raise _problem(event, f"alias *{event.anchor} has no anchor before it, or lies within it")
-        value, size = self._anchors[event.anchor]
+        value, size, marks = self._anchors[event.anchor]
         self._aliased += size
         if self._aliased > MAX_ALIASED:
             raise _problem(event, f"aliases stand for more than {MAX_ALIASED} values")
+        if self._stack and not self._stack[-1].is_mapping:
+            self._mark(event)
+        self._marks.extend(marks)
         self._put(value, size, event)
 
-    def _put(self, value: Any, size: int, event: Any, *, line: int = 0) -> None:
+    def _put(self, value: Any, size: int, event: Any) -> None:
         """Add a value to the collection that is open."""
+        scalar = type(event) is yaml.ScalarEvent
+        if scalar and event.anchor:
+            self._anchors[event.anchor] = (value, 1, no_marks())
         if not self._stack:
             self._root = value
             return
-        anchor = getattr(event, "anchor", None)
-        if anchor and isinstance(event, yaml.ScalarEvent):
-            self._anchors[anchor] = (value, 1)
         top = self._stack[-1]
         top.size += size
-        if isinstance(top.value, list):
+        if not top.is_mapping:
+            if scalar:
+                self._mark(event)
             top.value.append(value)
-            if len(self._stack) == 2:
-                top.lines.append(line or event.start_mark.line + 1)
         elif not top.keyed:
             top.key, top.keyed = _key(value, event), True
+            self._mark(event)
         else:
             top.keyed = False
-            _assign(top, value, event)
+            self._assign(top, value, event)
 
+    def _assign(self, top: _Open, value: Any, event: Any) -> None:
+        if top.key is _MERGE:
+            self._merge(top, value, event)
+        elif top.key in top.value:
+            raise _problem(event, f"key {top.key!r} stands here twice")
+        else:
+            top.value[top.key] = value
 
-def _line(event: Any) -> int:
-    line: int = event.start_mark.line
-    return line + 1
-
-
-def _assign(top: _Open, value: Any, event: Any) -> None:
-    if top.key is _MERGE:
+    def _merge(self, top: _Open, value: Any, event: Any) -> None:
+        """Take what `<<` brings out of the marks: it stands at the end of its mapping, where the text has it elsewhere."""
         parts = value if isinstance(value, list) else [value]
         if not all(isinstance(part, dict) for part in parts):
             raise _problem(event, "<< takes a mapping or a list of mappings")
-        top.merges += parts
-        return
-    if top.key in top.value:
-        raise _problem(event, f"key {top.key!r} stands here twice")
-    top.value[top.key] = value
+        begin = len(self._marks) - count(value)
+        within = self._marks[begin:]
+        del self._marks[begin - 1 :]
+        top.merges += (
+            [(value, within)] if value is not parts else [(part, own) for _, part, _, own in split(parts, within)]
+        )
 
 
 _MERGE: Final = object()
@@ -194,7 +232,7 @@ _MERGE: Final = object()
 
 def _key(value: Any, event: Any) -> Any:
     """Return a mapping's key as JSON has it: text."""
-    if isinstance(event, yaml.ScalarEvent) and event.value == "<<" and event.implicit[0]:
+    if value == "<<" and type(event) is yaml.ScalarEvent and event.implicit[0]:
         return _MERGE
     if isinstance(value, dict | list):
         raise _problem(event, "a key must be text")

@@ -1,0 +1,1 @@
+"""The parts of `bartizan check`: reading and judging, and one file per form in which findings are told."""
