@@ -46,9 +46,10 @@ def find(view: View) -> Iterable[Violation]:
         return
     sets = [(container, container.security.get("capabilities") or {}) for container in view.containers]
     for container, held in sets:
-        dropped = held.get("drop")
-        if _ALL not in (dropped or ()):
-            seen = None if dropped is None else listed(dropped)
+        dropped = held.get("drop") or ()
+        if _ALL not in dropped:
+            # The API server drops an empty list, so it is told like one that is missing.
+            seen = listed(dropped) if dropped else None
             yield Violation(
                 info=INFO, subject=container.subject, at=container.at, leaf=_DROP, seen=seen, allowed=_ALLOWED_DROP
             )
@@ -73,7 +74,7 @@ _DROP_CEL: Final = (
         at="c.at",
         leaf=f"'{_DROP}'",
         seen=listed_cel("c.security.capabilities.drop"),
-        present="c.security.?capabilities.?drop.hasValue()",
+        present="c.security.?capabilities.?drop.orValue([]).size() > 0",
         allowed=f"'{_ALLOWED_DROP}'",
     )
     + ")"

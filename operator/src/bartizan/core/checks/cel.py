@@ -93,8 +93,12 @@ def variables(*, scopes: dict[Scope, str], verdict: str) -> list[KubeObject]:
         *(_indexed() if indexed else [_variable("views", "variables.faces")]),
         *(_variable(check.variable, f"variables.views.map(v, {check.cel})") for check in checks),
         _variable("found", f"variables.skipped ? [] : {_told(0, scopes)}"),
-        _variable("before", f"variables.found.size() == 0 || variables.views.size() < 2 ? [] : {_told(1, scopes)}"),
-        _variable("fresh", "variables.found.filter(n, !variables.before.exists(o, o.key == n.key))"),
+        # Keys alone: pods of a hundred containers have hundreds of findings, and each is looked up among all that were.
+        _variable(
+            "before",
+            f"variables.found.size() == 0 || variables.views.size() < 2 ? [] : ({_told(1, scopes)}).map(o, o.key)",
+        ),
+        _variable("fresh", "variables.found.filter(n, !(n.key in variables.before))"),
         _variable("message", _message(_head(verdict, indexed=indexed))),
     ]
 
