@@ -59,7 +59,8 @@ def find(view: View) -> Iterable[Violation]:
     """Yield a violation if the pod sets kernel parameters that are not safe."""
     safe = allowed_at(_SAFE, view.version)
     pod = view.holders[0]
-    unsafe = [item["name"] for item in pod.security.get("sysctls") or () if item["name"] not in safe]
+    names = [item.get("name", "") for item in pod.security.get("sysctls") or ()]
+    unsafe = [name for name in names if name not in safe]
     if unsafe:
         yield Violation(
             info=INFO, subject=pod.subject, at=pod.at, leaf=_LEAF, seen=listed(unsafe), allowed=_allowed(safe)
