@@ -83,7 +83,17 @@ def _pod(labels: dict[str, str]) -> bytes:
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"generateName": "bench-", "labels": labels},
-        "spec": {"serviceAccountName": _SERVICE, "containers": [{"name": "app", "image": "app:1"}]},
+        "spec": {
+            "serviceAccountName": _SERVICE,
+            "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+            "containers": [
+                {
+                    "name": "app",
+                    "image": "app:1",
+                    "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+                }
+            ],
+        },
     }
     return json.dumps(pod).encode()
 

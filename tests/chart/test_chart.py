@@ -389,6 +389,7 @@ def test_the_defaults_are_what_the_values_say(cases) -> None:
                 },
             },
             "mtls": {"maxLifetime": "24h"},
+            "podSecurity": {"level": "restricted", "version": "v1.36"},
         },
         {"domain": "prod.example.com", "lifetimes": {"root": "43800h", "issuing": "720h"}},
     ]
@@ -500,6 +501,8 @@ REFUSED = {
     "a default mode that does not exist yet": (["enforcement.default=enforce"], "default"),
     "a trust domain with capitals": (["trustDomain.domain=Prod"], "domain"),
     "a lifetime without a unit": (["securityBaseline.mtls.maxLifetime=24"], "maxLifetime"),
+    "a level that asks for nothing": (["securityBaseline.podSecurity.level=privileged"], "level"),
+    "a version of the standards that is none": (["securityBaseline.podSecurity.version=latest"], "version"),
     "a port beyond all": (["networkPolicy.apiServer.ports={70000}"], "ports"),
     "a short digest": (["image.digest=sha256:abc"], "digest"),
     "no bundle for one's own authority": (["webhook.ca.create=false"], "webhook.ca.bundle is empty"),

@@ -42,10 +42,11 @@ spec:
     spec:
       serviceAccountName: tls-server
       automountServiceAccountToken: false
-      securityContext: {runAsNonRoot: true, runAsUser: 65532}
+      securityContext: {runAsNonRoot: true, runAsUser: 65532, seccompProfile: {type: RuntimeDefault}}
       containers:
       - name: app
         image: bartizan.local/agnhost:2
+        securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
         args:
         - netexec
         - --http-port=9443

@@ -89,6 +89,7 @@ GOOD: Final[dict[str, dict[str, Any]]] = {
                     "matchExpressions": [{"key": "app", "operator": "In", "values": ["orders", "orders-canary"]}]
                 },
                 "serviceAccountName": "till",
+                "podSecurity": {"level": "baseline", "version": "v1.9"},
             },
             network={
                 "ports": [
@@ -272,6 +273,16 @@ BAD: Final = (
     Bad("In without values", needs("In"), f"{SELECTOR}.matchExpressions[0].values", VALUES),
     Bad("Exists with values", needs("Exists", "a"), f"{SELECTOR}.matchExpressions[0].values", VALUES),
     Bad("an unknown operator", needs("Is", "a"), f"{SELECTOR}.matchExpressions[0].operator", "supported values"),
+    *(
+        Bad(f"the level {level!r}", policy(workload={"selector": LABELS, "podSecurity": {"level": level}}), "spec.workload.podSecurity.level", "supported values")
+        for level in ("privileged", "Restricted", "")
+    ),
+    *(
+        Bad(f"the version {version} of the standards", policy(workload={"selector": LABELS, "podSecurity": {"version": version}}), "spec.workload.podSecurity.version", "should match")
+        for version in ("1.37", "v1.38", "v1.01", "v2.0", "v1.")
+    ),
+    Bad("a baseline without a level", baseline(podSecurity={"level": "privileged"}), "spec.podSecurity.level", "supported values"),
+    Bad("a baseline of a version to come", baseline(podSecurity={"version": "v1.99"}), "spec.podSecurity.version", "should match"),
     Bad("port 0", listens({"name": "http", "port": 0}), "spec.network.ports[0].port", "should be greater than or equal to 1"),
     Bad("port 65536", listens({"name": "http", "port": 65536}), "spec.network.ports[0].port", "should be less than or equal to 65535"),
     Bad("a number in quotes", listens({"name": "http", "port": "8080"}), "spec.network.ports[0].port", "should match"),

@@ -93,7 +93,10 @@ def test_policy_at_all_bounds_is_affordable(api):
 def test_defaults_are_filled_in(api):
     """The least policy reads back with every default spelled out."""
     assert read_back(api, GOOD["least policy"])["spec"] == {
-        "workload": {"selector": {"matchLabels": {"app": "orders"}, "matchExpressions": []}},
+        "workload": {
+            "selector": {"matchLabels": {"app": "orders"}, "matchExpressions": []},
+            "podSecurity": {"level": "restricted", "version": "v1.37"},
+        },
         "network": {"ports": [], "ingress": [], "egress": [], "consent": "Mutual", "decisions": []},
         "identity": {"trustDomain": "default", "dnsNames": []},
         "mtls": {"lifetime": "24h", "secret": {}},
@@ -120,6 +123,7 @@ def test_defaults_of_the_cluster_kinds_are_filled_in(api):
         },
         "widening": "Own",
         "mtls": {"maxLifetime": "168h"},
+        "podSecurity": {"level": "baseline", "version": "v1.37"},
     }
     assert read_back(api, GOOD["trust domain"])["spec"] == {
         "domain": "prod.example.com",

@@ -34,26 +34,24 @@ ACCOUNTS = ("orders", "web", "team")
 
 
 def policies(namespace):
-    """The policies of a test namespace: one with secrets, two that overlap, one by expression."""
-
-    def canary(**more):
-        return {"workload": {"selector": {"matchLabels": {"app": "web", "track": "canary"}}, **more}}
-
+    """The policies of a test namespace: one with secrets, two that overlap, one by expression; plain pods are good enough."""
+    web, canary = {"matchLabels": {"app": "web"}}, {"matchLabels": {"app": "web", "track": "canary"}}
     team = {
-        "workload": {
-            "selector": {
-                "matchExpressions": [
-                    {"key": "team", "operator": "In", "values": ["a", "b"]},
-                    {"key": "old", "operator": "DoesNotExist"},
-                ]
-            }
-        }
+        "matchExpressions": [
+            {"key": "team", "operator": "In", "values": ["a", "b"]},
+            {"key": "old", "operator": "DoesNotExist"},
+        ]
     }
+
+    def a_policy(name, selector, *, workload=None, **parts):
+        plain = {"selector": selector, "podSecurity": {"level": "baseline"}}
+        return a_policy_view(name, namespace, workload={**plain, **(workload or {})}, **parts)
+
     return [
-        a_policy_view("orders", namespace, secrets={"items": [SECRET]}),
-        a_policy_view("web", namespace),
-        a_policy_view("web-canary", namespace, **canary(serviceAccountName="web")),
-        a_policy_view("team", namespace, **team),
+        a_policy("orders", {"matchLabels": {"app": "orders"}}, secrets={"items": [SECRET]}),
+        a_policy("web", web),
+        a_policy("web-canary", canary, workload={"serviceAccountName": "web"}),
+        a_policy("team", team),
     ]
 
 

@@ -7,10 +7,13 @@ import tempfile
 from dataclasses import dataclass
 from http.client import HTTPSConnection
 from pathlib import Path
+from time import monotonic
 from urllib.parse import urlencode, urlsplit
 
 import yaml
 
+IDLE = 30
+"""Seconds after which a connection is not trusted to be open any more: the API server closes those that are idle for long."""
 PLURALS = {
     "Pod": ("api/v1", "pods"),
     "PodTemplate": ("api/v1", "podtemplates"),
@@ -57,6 +60,7 @@ class Api:
             context.load_cert_chain(pair.name)
         address = urlsplit(cluster["server"])
         self._connection = HTTPSConnection(address.hostname, address.port, context=context, timeout=60)
+        self._used = monotonic()
 
     def close(self):
         """End the connection."""
@@ -64,6 +68,9 @@ class Api:
 
     def ask(self, method, path, body=None, *, user="", groups=(), content="application/json"):
         """Send one request and return the answer, whatever its code."""
+        if monotonic() - self._used > IDLE:
+            self._connection.close()  # it opens itself again
+        self._used = monotonic()
         headers = {"Content-Type": content, "Accept": "application/json"}
         self._connection.putrequest(method, path)
         if user:

@@ -223,6 +223,22 @@ def test_other_pods_are_wider_too(reviewed):
     assert put(reviewed, item, "adm-approver").code == 200
 
 
+@pytest.mark.parametrize(
+    "less", [{"level": "baseline"}, {"version": "v1.36"}, {"level": "baseline", "version": "v1.9"}]
+)
+def test_asking_less_of_the_pods_is_wider_too(reviewed, less):
+    """A lower level or older rules, in a policy that is there or in a new one, take the verb."""
+    item = deepcopy(POLICY)
+    item["spec"]["workload"]["podSecurity"] = less
+    born = {**with_no_decisions(item), "metadata": {"name": "newborn"}}
+    born["spec"]["network"].update(ingress=[], egress=[])
+    refused = put(reviewed, item, "adm-editor"), reviewed.create(born, NAMESPACE, user="adm-editor")
+    assert [
+        (answer.code, "spec.workload.podSecurity asks less of the pods" in answer.message) for answer in refused
+    ] == [(403, True)] * 2
+    assert put(reviewed, item, "adm-approver").code == 200
+
+
 def test_a_new_policy_is_wider_than_none(reviewed):
     """Made anew with rules a policy takes the verb, without rules it does not."""
     born = {**with_no_decisions(POLICY), "metadata": {"name": "newborn"}}

@@ -1,9 +1,13 @@
 """Runs an admission policy's variables in Google's C++ CEL, with the list functions that only Kubernetes has."""
 
+import re
+
 from cel_expr_python import cel
 from cel_expr_python.ext import ext_optional, ext_strings
 
 _NAMES = ("object", "oldObject", "params", "request", "variables", "namespaceObject")
+_READ = re.compile(rf"\b(?:{'|'.join(name for name in _NAMES if name != 'variables')})\b")
+_USED = re.compile(r"variables\.(\w+)")
 _DYN, _LIST = cel.Type.DYN, cel.Type.LIST
 
 
@@ -37,7 +41,10 @@ class Policy:
                 cel.CelExtension("kubernetes", list(_KUBERNETES)),
             ],
         )
-        self._steps = [(item["name"], env.compile(item["expression"])) for item in policy["spec"]["variables"]]
+        self._steps = [
+            (names, env.compile(text), frozenset(_USED.findall(text)), frozenset(_READ.findall(text)))
+            for names, text in _together(policy["spec"]["variables"])
+        ]
         self._labels = {"metadata": {"labels": {"bartizan.dev/enforcement": "warn"}}}
 
     def message(self, item, index, *, operation="CREATE", old=None, subresource="", groups=("system:authenticated",)):
@@ -55,7 +62,19 @@ class Policy:
             "namespaceObject": self._labels,
         }
         values = {}
-        for name, expression in self._steps:
-            answer = expression.eval(data={**known, "variables": values})
-            values[name] = answer.plain_value()
+        for names, expression, used, read in self._steps:
+            given = {**{name: known[name] for name in read}, "variables": {name: values[name] for name in used}}
+            values |= zip(names, expression.eval(data=given).plain_value(), strict=True)
         return values["message"]
+
+
+def _together(variables):
+    """Yield lists of variables that do not read each other, as one expression: what it reads is then converted once."""
+    names, texts = [], []
+    for item in variables:
+        if set(names) & set(_USED.findall(item["expression"])):
+            yield names, f"[{', '.join(texts)}]"
+            names, texts = [], []
+        names.append(item["name"])
+        texts.append(f"dyn({item['expression']})")
+    yield names, f"[{', '.join(texts)}]"

@@ -2,6 +2,13 @@
 
 import random
 
+from bartizan.core.checks.check import Scope
+from bartizan.core.checks.registry import ALL
+
+LEVELLED = frozenset(
+    check.info.id for check in ALL if check.info.standard is not None and check.scope is Scope.COVERAGE
+)
+"""Checks that these pods seldom meet: the Pod Security Standards have pods of their own (`hardening`)."""
 ACCOUNTS = ("orders", "web", "team", "default")
 LABELS = (
     {"app": "orders"},

@@ -3,6 +3,7 @@
 import pytest
 
 from bartizan.core.admission import judge, refusal, review, warning
+from bartizan.core.checks.check import Scope
 from bartizan.core.checks.registry import ALL
 
 INDEX = {
@@ -255,9 +256,11 @@ def test_a_compliant_pod_passes(case):
 
 
 def test_every_check_is_refused_somewhere():
-    """No check of the registry is without a case above."""
+    """No check of the registry is without a case above; those of the Pod Security Standards have a file of their own."""
     told = {sentence.split(" ", 1)[0] for _, sentences in REFUSED.values() for sentence in sentences}
-    assert told == {check.info.id for check in ALL}
+    levelled = {check.info.id for check in ALL if check.info.standard and check.scope is Scope.COVERAGE}
+    assert told | levelled == {check.info.id for check in ALL}
+    assert not told & levelled
 
 
 WORKLOADS = {

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from bartizan.api.kinds import NODE, POLICY, SECURITY_BASELINE
+from bartizan.api.kinds import NODE, POLICY, POLICY_INDEX, SECURITY_BASELINE
 from bartizan.controller.intake import Intake
 from bartizan.controller.world import World
 from bartizan.core.model import ObjectRef
@@ -20,6 +20,7 @@ BEYOND = {
     ]
 }
 ORDERS = ObjectRef(api_version=POLICY.api_version, kind=POLICY.kind, namespace="shop", name="orders")
+INDEX = ObjectRef(api_version=POLICY_INDEX.api_version, kind=POLICY_INDEX.kind, namespace="shop", name="index")
 NODE_ONE = {"apiVersion": "v1", "kind": NODE.kind, "metadata": {"name": "one"}, "spec": {"podCIDR": "10.244.0.0/24"}}
 FORBIDS = {"internet": "Forbid"}
 DNS = {"namespace": "dns", "selector": {"matchLabels": {"app": "dns"}}}
@@ -85,3 +86,33 @@ def test_dns_outlives_the_floors():
     snapshot = world.snapshot()
     network = snapshot.baseline.network
     assert (snapshot.baseline_missing, network.internet, network.dns.namespace) == (True, "Forbid", "dns")
+
+
+def held(cluster):
+    """What the index holds pods without a policy to, and the pods of a policy that asks for little."""
+    spec = cluster.kube.peek(INDEX)["spec"]
+    entry = spec["buckets"]["app=orders"][0]
+    return (spec["level"], spec["version"]), (entry["level"], entry["version"])
+
+
+async def test_the_index_follows_the_floor_of_pods(rig):
+    """A floor that is raised holds every policy's pods at once, and deleting the floors lowers nothing."""
+    little = {"selector": {"matchLabels": {"app": "orders"}}, "podSecurity": {"level": "baseline", "version": "v1.30"}}
+    low, high = a_baseline(), a_baseline()
+    low["spec"]["podSecurity"] = {"level": "baseline", "version": "v1.24"}
+    high["spec"]["podSecurity"] = {"level": "restricted", "version": "v1.34"}
+    async with rig(low, NODE_ONE, a_namespace(), a_policy(workload=little)) as cluster:
+        found = [held(cluster)]
+        cluster.kube.put(high)
+        await cluster.settle()
+        found.append(held(cluster))
+        cluster.kube.remove(ObjectRef.of(high))
+        await cluster.settle()
+        found.append(held(cluster))
+    raised = (("restricted", 34), ("restricted", 34))
+    assert found == [(("baseline", 24), ("baseline", 30)), raised, raised]
+
+
+def test_floors_that_were_never_read_are_the_highest_level():
+    """Before any SecurityBaseline is known pods are held to restricted, whatever their policies say."""
+    assert World(release_namespace="bartizan-system").snapshot().baseline.pod_security.level == "restricted"

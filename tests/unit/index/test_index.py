@@ -1,8 +1,10 @@
 """The index of a namespace: what the API server's policies read."""
 
-from bartizan.api.v1alpha1 import PolicyIndexSpec
+import pytest
+
+from bartizan.api.v1alpha1 import BaselinePodSecurity, PodSecurity, PolicyIndexSpec
 from bartizan.core.emit import sealed
-from bartizan.core.index import compile_index
+from bartizan.core.index import compile_index, demanded
 from bartizan.testing.builders import a_policy_view
 
 SECRET = {
@@ -29,15 +31,19 @@ def test_an_index_holds_what_is_judged_and_nothing_else():
         a_policy("named", labels={"app": "x", "app.kubernetes.io/name": "named"}),
         a_policy("elsewhere", "other", labels={"app": "elsewhere"}),
     ]
+    restricted = {"level": "restricted", "version": 37}
     assert compile_index("shop", policies)["spec"] == {
+        "level": "baseline",
+        "version": 37,
         "buckets": {
             "app.kubernetes.io/name=named": [
-                {"name": "named", "account": "named", "labels": {"app": "x"}, "identity": "named-tls"}
+                {"name": "named", "account": "named", **restricted, "labels": {"app": "x"}, "identity": "named-tls"}
             ],
             "app=orders": [
                 {
                     "name": "orders",
                     "account": "orders",
+                    **restricted,
                     "labels": {"tier": "back"},
                     "annotations": {
                         "vault.hashicorp.com/agent-init-first": "true",
@@ -52,13 +58,16 @@ def test_an_index_holds_what_is_judged_and_nothing_else():
                     "identity": "orders-tls",
                 }
             ],
-            "app=web": [{"name": "web", "account": "web", "identity": "web-tls"}],
-            "kind=probe": [{"name": "probe", "account": "web", "labels": {"zone": "x"}, "identity": "probe-tls"}],
+            "app=web": [{"name": "web", "account": "web", **restricted, "identity": "web-tls"}],
+            "kind=probe": [
+                {"name": "probe", "account": "web", **restricted, "labels": {"zone": "x"}, "identity": "probe-tls"}
+            ],
         },
         "rest": [
             {
                 "name": "team",
                 "account": "team",
+                **restricted,
                 "expressions": [{"key": "team", "operator": "In", "values": ["a", "b"]}],
                 "identity": "team-tls",
             }
@@ -86,7 +95,7 @@ def test_an_index_is_sealed_and_named_where_the_gate_looks():
                 "namespace": "shop",
                 "labels": {"app.kubernetes.io/managed-by": "bartizan"},
             },
-            "spec": {},
+            "spec": {"level": "baseline", "version": 37},
         }
     )
 
@@ -102,3 +111,40 @@ def test_an_index_is_what_its_api_model_says():
     spec = compile_index("shop", [a_policy("orders", labels={"app": "orders"}, secrets={"items": [SECRET]})])["spec"]
     parsed = PolicyIndexSpec.model_validate(spec)
     assert parsed.buckets["app=orders"][0].identity == "orders-tls"
+
+
+def podsec(level, version):
+    """A policy's `podSecurity`."""
+    return PodSecurity.model_validate({"level": level, "version": version})
+
+
+DEMANDS = {
+    "a policy that asks for no less than the floor": (
+        ("restricted", "v1.37"),
+        ("baseline", "v1.30"),
+        ("restricted", 37),
+    ),
+    "a lower level is raised": (("baseline", "v1.37"), ("restricted", "v1.37"), ("restricted", 37)),
+    "an older version is raised": (("baseline", "v1.0"), ("baseline", "v1.24"), ("baseline", 24)),
+    "level and version are raised each by itself": (("baseline", "v1.36"), ("restricted", "v1.9"), ("restricted", 36)),
+    "versions are numbers, not words": (("baseline", "v1.9"), ("baseline", "v1.10"), ("baseline", 10)),
+}
+
+
+@pytest.mark.parametrize("case", DEMANDS)
+def test_nobody_goes_below_the_floor(case):
+    """Level and version are the policy's own, or the SecurityBaseline's where that asks for more."""
+    asked, floor, expected = DEMANDS[case]
+    least = BaselinePodSecurity.model_validate({"level": floor[0], "version": floor[1]})
+    assert demanded(podsec(*asked), least) == expected
+
+
+def test_the_floor_stands_in_the_index_and_in_every_entry():
+    """Pods that no policy selects find the floor in the index; a policy that asks for less finds it in its entry."""
+    floor = BaselinePodSecurity.model_validate({"level": "restricted", "version": "v1.0"})
+    low = a_policy("low", labels={"app": "low"}, workload={"podSecurity": {"level": "baseline", "version": "v1.0"}})
+    spec = compile_index("shop", [low], floor=floor)["spec"]
+    assert (spec["level"], spec["version"]) == ("restricted", 0)
+    assert spec["buckets"]["app=low"][0] == {
+        "name": "low", "account": "low", "level": "restricted", "version": 0, "identity": "low-tls",
+    }  # fmt: skip

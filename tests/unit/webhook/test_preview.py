@@ -4,18 +4,21 @@ from typing import Any
 
 import pytest
 
+from bartizan.api.v1alpha1 import SecurityBaselineSpec
 from bartizan.core.model import InvalidPolicy
 from bartizan.core.preview import Preview, preview
 from bartizan.core.reasons import Mode
-from bartizan.testing.builders import a_pod, a_policy_view, a_snapshot, a_trust_domain_view
+from bartizan.testing.builders import HARDENED_CONTAINER, a_pod, a_policy_view, a_snapshot, a_trust_domain_view
 
 HTTP = [{"name": "http", "port": 8080}]
 DOMAINS = (a_trust_domain_view(),)
+SELECTOR = {"selector": {"matchLabels": {"app": "orders"}}}
 IDENTITY = {
     "volumes": [{"name": "bartizan-identity", "secret": {"secretName": "orders-tls"}}],
     "containers": [
         {
             "name": "app",
+            **HARDENED_CONTAINER,
             "volumeMounts": [
                 {"name": "bartizan-identity", "mountPath": "/var/run/secrets/bartizan.dev/tls", "readOnly": True}
             ],
@@ -124,8 +127,27 @@ CASES = {
     ),
     "a running pod is privileged": (
         None, _orders(), a_snapshot(trust_domains=DOMAINS),
-        [a_pod(**{**IDENTITY, "containers": [{**IDENTITY["containers"][0], "securityContext": {"privileged": True}}]})],
+        [a_pod(**{**IDENTITY, "containers": [{**IDENTITY["containers"][0], "securityContext": {**HARDENED_CONTAINER["securityContext"], "privileged": True}}]})],
         _said("would be refused: pod orders-0: P-01 spec.containers[0].securityContext.privileged is true; allowed: unset or false"),
+    ),
+    "running pods are not hardened": (
+        None, _orders(), a_snapshot(trust_domains=DOMAINS),
+        [a_pod(**{**IDENTITY, "securityContext": {"runAsNonRoot": True}})],
+        _said('would be refused: pod orders-0: P-26 spec.containers[0].securityContext.seccompProfile.type is missing; allowed: "RuntimeDefault" or "Localhost"'),
+    ),
+    "running pods are not hardened, and need not be": (
+        None, a_policy_view("orders", network={"ports": HTTP}, workload={**SELECTOR, "podSecurity": {"level": "baseline"}}),
+        a_snapshot(trust_domains=DOMAINS), [a_pod(**{**IDENTITY, "securityContext": {}})],
+        _said(),
+    ),
+    "the baseline asks for more": (
+        None, a_policy_view("orders", network={"ports": HTTP}, workload={**SELECTOR, "podSecurity": {"level": "baseline", "version": "v1.30"}}),
+        a_snapshot(trust_domains=DOMAINS, baseline=SecurityBaselineSpec.model_validate({"podSecurity": {"level": "restricted", "version": "v1.34"}})),
+        [a_pod(**{**IDENTITY, "securityContext": {"runAsNonRoot": True}})],
+        _said(
+            "raised: spec.workload.podSecurity is baseline v1.30, the SecurityBaseline's least is restricted v1.34: pods are held to restricted v1.34",
+            'would be refused: pod orders-0: P-26 spec.containers[0].securityContext.seccompProfile.type is missing; allowed: "RuntimeDefault" or "Localhost"',
+        ),
     ),
     "running pods lose their policy": (
         _orders(), a_policy_view("orders", network={"ports": HTTP}, workload={"selector": {"matchLabels": {"app": "order"}}}),

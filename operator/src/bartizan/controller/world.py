@@ -246,7 +246,8 @@ class World:
             return frozenset()
         self._snapshot = None
         self._ranges_may_differ()
-        return self._every_policy() | {*SINGLE_KEYS}
+        # The indices hold the floors of pods too.
+        return self._every_policy() | {*SINGLE_KEYS, *(namespace_key(name) for name in self._namespaces)}
 
     def _node_changed(self, name: str, item: KubeObject | None) -> frozenset[Key]:
         return self._ranges_may_differ() if self._nodes.changed(name, item, self.floors.spec) else frozenset()

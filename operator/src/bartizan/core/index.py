@@ -9,17 +9,20 @@ from typing import Any, Final
 
 from bartizan.api.kinds import POLICY_INDEX
 from bartizan.api.names import INDEX_NAME, MANAGED_BY, MANAGED_BY_LABEL, KubeObject
+from bartizan.api.pod_security import Level, minor
+from bartizan.api.v1alpha1 import BaselinePodSecurity, PodSecurity
 from bartizan.core.emit import sealed
 from bartizan.core.injection.plan import annotations
 from bartizan.core.model import PolicyView
 
+_LEAST: Final = BaselinePodSecurity()
 _PREFERRED_KEYS: Final = ("app.kubernetes.io/name", "app")
 
 
-def compile_index(namespace: str, policies: Iterable[PolicyView]) -> KubeObject:
+def compile_index(namespace: str, policies: Iterable[PolicyView], *, floor: BaselinePodSecurity = _LEAST) -> KubeObject:
     """Return the sealed PolicyIndex of `namespace`, the same for the same policies in any order.
 
-    Policies of other namespaces are left out, so that a caller may hand over all it has.
+    Policies of other namespaces are left out, so that a caller may hand over all it has. `floor` is the SecurityBaseline's.
     """
     mine = sorted((policy for policy in policies if policy.namespace == namespace), key=lambda policy: policy.name)
     buckets: dict[str, list[KubeObject]] = {}
@@ -29,14 +32,14 @@ def compile_index(namespace: str, policies: Iterable[PolicyView]) -> KubeObject:
     for policy in mine:
         labels = policy.spec.workload.selector.match_labels
         key = bucket_key(labels)
-        entry = _entry(policy, without=key)
+        entry = _entry(policy, floor, without=key)
         if key is None:
             rest.append(entry)
         else:
             buckets.setdefault(f"{key}={labels[key]}", []).append(entry)
         accounts.setdefault(policy.account, []).append(policy.name)
         identities.setdefault(policy.spec.secret_name(policy.name), []).append(policy.name)
-    spec: KubeObject = {}
+    spec: KubeObject = {"level": floor.level, "version": minor(floor.version)}
     if buckets:
         spec["buckets"] = {key: buckets[key] for key in sorted(buckets)}
     if rest:
@@ -66,12 +69,21 @@ def _joined(found: Mapping[str, list[str]]) -> dict[str, str]:
     return {key: ",".join(names) for key, names in sorted(found.items())}
 
 
-def _entry(policy: PolicyView, *, without: str | None) -> KubeObject:
+def demanded(policy: PodSecurity, floor: BaselinePodSecurity) -> tuple[Level, int]:
+    """Return the level and minor version that hold a policy's pods: its own, raised to the floor's where that asks for more."""
+    restricted = Level.RESTRICTED in {policy.level, floor.level}
+    return Level.RESTRICTED if restricted else Level.BASELINE, max(minor(policy.version), minor(floor.version))
+
+
+def _entry(policy: PolicyView, floor: BaselinePodSecurity, *, without: str | None) -> KubeObject:
     """Return what one policy selects and demands; the label of its bucket is not repeated."""
+    level, version = demanded(policy.spec.workload.pod_security, floor)
     selector = policy.spec.workload.selector
     whole: dict[str, Any] = {
         "name": policy.name,
         "account": policy.account,
+        "level": level.value,
+        "version": version,
         "labels": {key: value for key, value in sorted(selector.match_labels.items()) if key != without},
         "expressions": [
             {"key": item.key, "operator": item.operator, **({"values": list(item.values)} if item.values else {})}
@@ -80,4 +92,5 @@ def _entry(policy: PolicyView, *, without: str | None) -> KubeObject:
         "annotations": annotations(policy),
         "identity": policy.spec.secret_name(policy.name),
     }
-    return {key: value for key, value in whole.items() if value}
+    # A version may be 0 and is still one.
+    return {key: value for key, value in whole.items() if value or key == "version"}

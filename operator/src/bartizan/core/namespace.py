@@ -63,7 +63,11 @@ def plan_namespace(
     mine = [policy for policy in snapshot.policies.values() if policy.namespace == namespace.name]
     applies = (
         *upkeep(access_binding(namespace.name, controller), observed.access, manager="bartizan/access"),
-        *upkeep(compile_index(namespace.name, mine), observed.index, manager="bartizan/index"),
+        *upkeep(
+            compile_index(namespace.name, mine, floor=snapshot.baseline.pod_security),
+            observed.index,
+            manager="bartizan/index",
+        ),
     )
     if namespace.mode is not Mode.ENFORCE:
         return Plan(applies=applies, deletes=removal(observed.isolation) + removal(observed.probes))

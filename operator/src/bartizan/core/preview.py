@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from bartizan.api.names import ENFORCEMENT_LABEL, KubeObject
-from bartizan.api.v1alpha1 import EdgeStatus
+from bartizan.api.pod_security import minor
+from bartizan.api.v1alpha1 import BaselinePodSecurity, EdgeStatus
 from bartizan.core.admission import judge
 from bartizan.core.checks.finding import Violation
 from bartizan.core.edge_changes import EdgeChanges, OpenEdges, edge_changes
-from bartizan.core.index import compile_index
+from bartizan.core.index import compile_index, demanded
 from bartizan.core.late_rules import late_rules
 from bartizan.core.model import InvalidPolicy, PolicyView, Snapshot
 from bartizan.core.overlap import conflicts, labels_of
@@ -72,7 +73,8 @@ def preview(
         *_unmet(changes),
         *_awaiting(changes),
         *_trust(new, snapshot),
-        *_refused_pods(old, new, others, existing),
+        *_raised(new, snapshot),
+        *_refused_pods(old, new, others, existing, floor=snapshot.baseline.pod_security),
         *(("running pods could not be listed: not known which of them would be refused",) if pods is None else ()),
     )
     return Preview(warnings=tuple(PREFIX + text for text in warnings))
@@ -123,13 +125,27 @@ def _trust(new: PolicyView, snapshot: Snapshot) -> tuple[str, ...]:
     return (f"no certificate: TrustDomain {wanted} does not exist ({Reason.TRUST_DOMAIN_NOT_FOUND}); there is {known}",)
 
 
+def _raised(new: PolicyView, snapshot: Snapshot) -> tuple[str, ...]:
+    asked, floor = new.spec.workload.pod_security, snapshot.baseline.pod_security
+    level, version = demanded(asked, floor)
+    if (level, version) == (asked.level, minor(asked.version)):
+        return ()
+    least = f"the SecurityBaseline's least is {floor.level} {floor.version}: pods are held to {level} v1.{version}"
+    return (f"raised: spec.workload.podSecurity is {asked.level} {asked.version}, {least}",)
+
+
 def _refused_pods(
-    old: PolicyView | None, new: PolicyView, others: Iterable[PolicyView], pods: Sequence[KubeObject]
+    old: PolicyView | None,
+    new: PolicyView,
+    others: Iterable[PolicyView],
+    pods: Sequence[KubeObject],
+    *,
+    floor: BaselinePodSecurity,
 ) -> tuple[str, ...]:
     """Return what the gate would say of pods that run: all of it for pods of the policy, for others what is new."""
     rest = list(others)
-    before = compile_index(new.namespace, [*rest, *([old] if old else [])])["spec"]
-    after = compile_index(new.namespace, [*rest, new])["spec"]
+    before = compile_index(new.namespace, [*rest, *([old] if old else [])], floor=floor)["spec"]
+    after = compile_index(new.namespace, [*rest, new], floor=floor)["spec"]
     refused: dict[str, list[str]] = {}
     outdated = 0
     for pod in pods:

@@ -28,8 +28,11 @@ from bartizan.core.reasons import Mode
 _MODES: Final = {"enforce": Mode.ENFORCE, "warn": Mode.WARN, "audit": Mode.AUDIT}
 _SHOWN: Final = 60
 """How many characters of a refused value a message shows."""
-STRICT_BASELINE: Final = SecurityBaselineSpec.model_validate({"network": {"internet": "Forbid"}})
-"""What counts while the SecurityBaseline can't be read and none was read before: nothing beyond the cluster opens."""
+STRICT_BASELINE: Final = SecurityBaselineSpec.model_validate(
+    {"network": {"internet": "Forbid"}, "podSecurity": {"level": "restricted"}}
+)
+"""What counts while the SecurityBaseline can't be read and none was read before: nothing beyond the cluster opens, and pods are
+held to the highest level."""
 
 NO_BASELINE: Final = (
     f"there is no SecurityBaseline {DEFAULT_NAME}, so nothing beyond the cluster opens: "

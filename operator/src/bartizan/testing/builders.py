@@ -4,6 +4,7 @@ Objects (`a_policy`, `a_namespace` …) are what the API server would hold; view
 decisions read. Policies get a uid that follows from namespace and name, so that expected values can be written down.
 """
 
+import copy
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -12,6 +13,15 @@ from bartizan.api.names import ENFORCEMENT_LABEL, KubeObject
 from bartizan.api.v1alpha1 import ServiceSecurityPolicySpec, TrustDomainSpec
 from bartizan.core.model import NamespaceView, PolicyView, ServiceView, Snapshot, TrustDomainView
 from bartizan.core.reasons import Mode
+
+HARDENED_CONTAINER: Final[dict[str, Any]] = {
+    "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+}
+"""What the Pod Security Standards' level restricted asks of a container."""
+HARDENED_POD: Final[dict[str, Any]] = {
+    "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+}
+"""What the level restricted asks of the pod around it."""
 
 
 def uid_of(namespace: str, name: str) -> str:
@@ -60,11 +70,12 @@ def a_pod(
     annotations: Mapping[str, str] | None = None,
     **spec: Any,
 ) -> KubeObject:
-    """Return a Pod of policy `orders` with one plain container; `spec` replaces or adds fields of its spec."""
+    """Return a Pod of policy `orders` with one hardened container; `spec` replaces or adds fields of its spec."""
     meta: dict[str, Any] = {"name": name, "namespace": namespace, "labels": dict(labels or {"app": "orders"})}
     if annotations:
         meta["annotations"] = dict(annotations)
-    plain = {"serviceAccountName": account, "containers": [{"name": "app", "image": "registry.example/app:1"}]}
+    container = {"name": "app", "image": "registry.example/app:1", **HARDENED_CONTAINER}
+    plain = copy.deepcopy({"serviceAccountName": account, **HARDENED_POD, "containers": [container]})
     return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": {**plain, **spec}}
 
 

@@ -1,6 +1,6 @@
 """The kinds of `bartizan.dev/v1alpha1`; `bartizan crd` renders the CRDs from these models and nothing else."""
 
-from bartizan.api.v1alpha1.baseline import BaselineNetwork, DnsService, SecurityBaselineSpec
+from bartizan.api.v1alpha1.baseline import BaselineNetwork, BaselinePodSecurity, DnsService, SecurityBaselineSpec
 from bartizan.api.v1alpha1.common import ApiModel, LabelSelector, Requirement
 from bartizan.api.v1alpha1.identity import Identity, Mtls, SecretRef
 from bartizan.api.v1alpha1.index import IndexEntry, PolicyIndexSpec
@@ -15,7 +15,7 @@ from bartizan.api.v1alpha1.network import (
     Protocol,
     WorkloadPeer,
 )
-from bartizan.api.v1alpha1.policy import ServiceSecurityPolicySpec, Workload
+from bartizan.api.v1alpha1.policy import PodSecurity, ServiceSecurityPolicySpec, Workload
 from bartizan.api.v1alpha1.probes import ProbedFlow, ProbeReport
 from bartizan.api.v1alpha1.secrets import SecretFile, SecretItem, Secrets, VaultSource
 from bartizan.api.v1alpha1.status import (
@@ -35,6 +35,7 @@ __all__ = [
     "ApiModel",
     "AuthorityStatus",
     "BaselineNetwork",
+    "BaselinePodSecurity",
     "CapabilitiesStatus",
     "CertificateStatus",
     "Condition",
@@ -52,6 +53,7 @@ __all__ = [
     "Mtls",
     "Network",
     "Peer",
+    "PodSecurity",
     "PolicyIndexSpec",
     "PolicyStatus",
     "PolicySummary",

@@ -7,8 +7,10 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, ConfigDict, Field
 
 from bartizan.api.duration import Duration
+from bartizan.api.pod_security import NEWEST_VERSION
 from bartizan.api.v1alpha1.common import ApiModel, DnsLabel, LabelSelector, cel, cel_rules
 from bartizan.api.v1alpha1.peers import Fqdn
+from bartizan.api.v1alpha1.policy import PodSecurityVersion
 from bartizan.api.v1alpha1.values import BLOCK, Cidr, is_block
 
 _DNS_PREFIX: Final = {4: 24, 6: 112}
@@ -105,6 +107,15 @@ class BaselineMtls(ApiModel):
     """The longest lifetime a policy gets; a longer one is shortened to it."""
 
 
+class BaselinePodSecurity(ApiModel):
+    """The least that is asked of pods, and what holds those that not exactly one policy selects."""
+
+    level: Literal["baseline", "restricted"] = "baseline"
+    """The least level of the Pod Security Standards: a policy that asks for less is held to this."""
+    version: PodSecurityVersion = NEWEST_VERSION
+    """The oldest version of the standards: a policy that names an older one is held to this."""
+
+
 class SecurityBaselineSpec(ApiModel):
     """The floors of the cluster. The one object that counts is named `default`."""
 
@@ -114,3 +125,5 @@ class SecurityBaselineSpec(ApiModel):
     """Own: whoever may update a policy may widen it. Review: new or wider rules, ports or pods take the RBAC verb `approve`."""
     mtls: BaselineMtls = BaselineMtls()
     """Certificate floors."""
+    pod_security: BaselinePodSecurity = BaselinePodSecurity()
+    """Floors of the Pod Security Standards."""

@@ -4,6 +4,8 @@ Its size is paid for on every pod that is created, so entries are lean: compiled
 empty is left out. Only the controller writes it (a guard in the API server sees to that).
 """
 
+from typing import Literal
+
 from pydantic import ConfigDict, Field
 
 from bartizan.api.v1alpha1.common import ApiModel, Requirement
@@ -16,6 +18,10 @@ class IndexEntry(ApiModel):
     """The policy."""
     account: str
     """The ServiceAccount its pods run."""
+    level: Literal["baseline", "restricted"] | None = None
+    """The level of the Pod Security Standards that holds its pods; left out: baseline."""
+    version: int | None = None
+    """The minor version of Kubernetes whose rules of that level hold; left out: the newest."""
     labels: dict[str, str] = Field(default_factory=dict)
     """`matchLabels` of its selector, without the label of its bucket."""
     expressions: tuple[Requirement, ...] = ()
@@ -32,6 +38,10 @@ class PolicyIndexSpec(ApiModel):
     # One writer, one value: an entry that somebody adds must not outlive the next apply as a field of its own.
     model_config = ConfigDict(json_schema_extra={"x-kubernetes-map-type": "atomic"})
 
+    level: Literal["baseline", "restricted"] | None = None
+    """The level that holds pods which not exactly one policy selects; left out: baseline."""
+    version: int | None = None
+    """The minor version of Kubernetes whose rules of that level hold; left out: the newest."""
     buckets: dict[str, tuple[IndexEntry, ...]] = Field(default_factory=dict)
     """Entries by one `label=value` that their pods must carry."""
     rest: tuple[IndexEntry, ...] = ()

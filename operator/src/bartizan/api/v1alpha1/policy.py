@@ -1,9 +1,27 @@
 """ServiceSecurityPolicy: the whole security posture of one microservice, in one object."""
 
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from bartizan.api.pod_security import LONGEST_VERSION, NEWEST_VERSION, VERSION_PATTERN
 from bartizan.api.v1alpha1.common import ApiModel, DnsSubdomain, LabelSelector
 from bartizan.api.v1alpha1.identity import Identity, Mtls
 from bartizan.api.v1alpha1.network import Network
 from bartizan.api.v1alpha1.secrets import Secrets
+
+PodSecurityVersion = Annotated[str, Field(pattern=VERSION_PATTERN, max_length=LONGEST_VERSION)]
+"""A version of the Pod Security Standards, such as `v1.37`."""
+
+
+class PodSecurity(ApiModel):
+    """Which rules of the Pod Security Standards hold the pods."""
+
+    level: Literal["baseline", "restricted"] = "restricted"
+    """What is asked of the pods. There is no `privileged`. A level below the SecurityBaseline's is raised to it."""
+    version: PodSecurityVersion = NEWEST_VERSION
+    """Whose rules: those of this Kubernetes version, whatever version runs. It is set when the policy is made and stays, so
+    that no upgrade changes what is refused. A version older than the SecurityBaseline's is raised to it."""
 
 
 class Workload(ApiModel):
@@ -14,6 +32,8 @@ class Workload(ApiModel):
     service_account_name: DnsSubdomain | None = None
     """The ServiceAccount the pods run as; left out: the policy's own name. Selected pods must run it, and a pod that runs it
     must be selected by a policy that names it."""
+    pod_security: PodSecurity = PodSecurity()
+    """Which rules of the Pod Security Standards hold the pods."""
 
 
 class ServiceSecurityPolicySpec(ApiModel):

@@ -8,6 +8,7 @@ was there before the policy.
 from typing import Final
 
 from bartizan.api.names import KubeObject
+from bartizan.api.pod_security import NEWEST, Level
 from bartizan.core.checks.check import Scope
 from bartizan.core.checks.finding import quoted
 from bartizan.core.checks.message import LONGEST_ASCII, LONGEST_OTHER, WOULD_BE_REFUSED
@@ -41,13 +42,23 @@ _FACES: Final = """variables.forms.map(f, {
   'containers': dyn(%s)})"""
 _CONTAINERS: Final = """lists.range(f.pod.spec.?{field}.orValue([]).size()).map(i, {{
     'subject': dyn('{kind} "' + f.pod.spec.{field}[i].name + '"'), 'at': dyn(f.at + 'spec.{field}[' + string(i) + ']'),
-    'item': f.pod.spec.{field}[i], 'ephemeral': dyn({ephemeral})}})"""
-_VIEWS: Final = """variables.faces.map(f, {
-  'at': f.at, 'spec': f.spec, 'labels': f.labels, 'annotations': f.annotations, 'account': f.account,
-  'volumes': f.volumes, 'containers': f.containers,
-  'owners': params.spec.?accounts[?f.account].orValue(dyn('')),
-  'identities': dyn(params.spec.?identities.orValue({})),
-  'covering': dyn(%s)})"""
+    'item': f.pod.spec.{field}[i], 'security': f.pod.spec.{field}[i].?securityContext.orValue({{}}),
+    'ephemeral': dyn({ephemeral})}})"""
+_COVERS: Final = "variables.faces.map(f, %s)"
+_DEMANDS: Final = "variables.covers.map(c, c.size() == 1 ? c[0] : params.spec)"
+_VIEWS: Final = f"""lists.range(variables.faces.size()).map(i, {{
+  'at': variables.faces[i].at, 'spec': variables.faces[i].spec, 'labels': variables.faces[i].labels,
+  'annotations': variables.faces[i].annotations, 'account': variables.faces[i].account,
+  'volumes': variables.faces[i].volumes, 'containers': variables.faces[i].containers,
+  'holders': dyn([{{'subject': dyn('pod'), 'at': dyn(variables.faces[i].at + 'spec'),
+    'security': variables.faces[i].spec.?securityContext.orValue({{}})}}] + variables.faces[i].containers),
+  'windows': dyn(variables.faces[i].spec.?os.?name.orValue('') == 'windows'),
+  'ownUsers': dyn(!variables.faces[i].spec.?hostUsers.orValue(true)),
+  'restricted': dyn(variables.demands[i].?level.orValue('') == '{Level.RESTRICTED}'),
+  'version': variables.demands[i].?version.orValue(dyn({NEWEST})),
+  'owners': params.spec.?accounts[?variables.faces[i].account].orValue(dyn('')),
+  'identities': dyn(params.spec.?identities.orValue({{}})),
+  'covering': dyn(variables.covers[i])}})"""
 _COVERING: Final = """(
     {labels}.map(k, k + '=' + {labels}[k]).filter(b, b in params.spec.?buckets.orValue({{}}))
       .map(b, params.spec.buckets[b]).flatten() + params.spec.?rest.orValue([])
@@ -79,17 +90,30 @@ def variables(*, scopes: dict[Scope, str], verdict: str) -> list[KubeObject]:
         _variable("forms", _FORMS),
         _variable("skipped", f"variables.exempt || ({_SAME})"),
         _variable("faces", _FACES % _containers()),
-        _variable("views", _VIEWS % covering_cel("f.labels") if indexed else "variables.faces"),
+        *(_indexed() if indexed else [_variable("views", "variables.faces")]),
         *(_variable(check.variable, f"variables.views.map(v, {check.cel})") for check in checks),
         _variable("found", f"variables.skipped ? [] : {_told(0, scopes)}"),
-        _variable("before", f"variables.found.size() == 0 || variables.views.size() < 2 ? [] : {_told(1, scopes)}"),
-        _variable("fresh", "variables.found.filter(n, !variables.before.exists(o, o.key == n.key))"),
+        # Keys alone: pods of a hundred containers have hundreds of findings, and each is looked up among all that were.
+        _variable(
+            "before",
+            f"variables.found.size() == 0 || variables.views.size() < 2 ? [] : ({_told(1, scopes)}).map(o, o.key)",
+        ),
+        _variable("fresh", "variables.found.filter(n, !(n.key in variables.before))"),
         _variable("message", _message(_head(verdict, indexed=indexed))),
     ]
 
 
 def _variable(name: str, expression: str) -> KubeObject:
     return {"name": name, "expression": expression}
+
+
+def _indexed() -> list[KubeObject]:
+    """Return the variables that read the index: who covers each face, what that demands, and the views made of both."""
+    return [
+        _variable("covers", _COVERS % covering_cel("f.labels")),
+        _variable("demands", _DEMANDS),
+        _variable("views", _VIEWS),
+    ]
 
 
 def _containers() -> str:

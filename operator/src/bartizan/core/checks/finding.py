@@ -4,10 +4,41 @@ Both wordings are built here and nowhere else, so that the sentence the API serv
 cannot drift apart. A violation also has a key without list positions: an update is refused only for keys that are new.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from bartizan.api.pod_security import Level
+
 _LONGEST_VALUE: Final = 80
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """What a rule of the Pod Security Standards says from a minor version of Kubernetes on."""
+
+    minor: int
+    says: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standard:
+    """The rule of the Pod Security Standards that a check stands for."""
+
+    name: str
+    """As Kubernetes' Pod Security Admission calls it."""
+    level: Level
+    revisions: tuple[Revision, ...]
+    """Oldest first; the first one's version is where the rule begins."""
+    replaced_since: int | None = None
+    """From this minor version on the level restricted has a stricter rule in its place; None: never."""
+    replaced_by: str = ""
+    """The check that is that rule."""
+
+    @property
+    def since(self) -> int:
+        """The minor version that the rule begins with."""
+        return self.revisions[0].minor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +51,8 @@ class Info:
     fields: tuple[str, ...]
     """The fields looked at, as a person would write them."""
     fix: str
+    standard: Standard | None = None
+    """The rule of the Pod Security Standards that it is; None: it is bartizan's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,12 +96,25 @@ class Violation:
 
 
 def finding(
-    info: Info, *, subject: str, at: str, leaf: str, allowed: str, seen: str | None = None, mark: str | None = None
+    info: Info,
+    *,
+    subject: str,
+    at: str,
+    leaf: str,
+    allowed: str,
+    seen: str | None = None,
+    present: str = "",
+    mark: str | None = None,
 ) -> str:
-    """Return the CEL map `{'key', 'text'}` of one finding; every argument but `info` is a CEL expression of type string."""
+    """Return the CEL map `{'key', 'text'}` of one finding; every argument but `info` is a CEL expression of type string.
+
+    `present` is the CEL condition that the field is there, for findings that may be about a value or about its absence.
+    """
     path = f"{at} + '.' + {leaf}"
     says = f"' lacks ' + {path}" if seen is None else f"' sets ' + {path} + '=' + {seen}"
     told = mark or seen
+    if present:
+        says, told = f"({present} ? {says} : ' lacks ' + {path})", f"({present} ? {told} : '')"
     key = f"{quoted(info.id + ' ')} + {subject} + ' ' + {leaf} + '='" + (f" + {told}" if told else "")
     text = (
         f"{quoted(f'{info.id} {info.title}: ')} + {subject} + {says}"
@@ -96,3 +142,16 @@ def short_cel(expression: str) -> str:
     """Return the CEL twin of `short`."""
     cut = f"{expression}.substring(0, {_LONGEST_VALUE}) + '…'"
     return f"'\"' + (size({expression}) > {_LONGEST_VALUE} ? {cut} : {expression}) + '\"'"
+
+
+def listed(values: Iterable[str]) -> str:
+    """Return several values as messages show them: `[a,b]`, of at most 80 characters between the brackets."""
+    joined = ",".join(values)
+    return f"[{joined[:_LONGEST_VALUE]}…]" if len(joined) > _LONGEST_VALUE else f"[{joined}]"
+
+
+def listed_cel(expression: str) -> str:
+    """Return the CEL twin of `listed`; `expression` is a list of strings."""
+    joined = f"{expression}.join(',')"
+    cut = f"{joined}.substring(0, {_LONGEST_VALUE}) + '…'"
+    return f"'[' + (size({joined}) > {_LONGEST_VALUE} ? {cut} : {joined}) + ']'"

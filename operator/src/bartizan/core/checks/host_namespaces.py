@@ -8,8 +8,9 @@ Source: Pod Security Standards, level baseline.
 from collections.abc import Iterable
 from typing import Final
 
+from bartizan.api.pod_security import Level
 from bartizan.core.checks.check import Check, Scope
-from bartizan.core.checks.finding import Info, Violation, finding
+from bartizan.core.checks.finding import Info, Revision, Standard, Violation, finding
 from bartizan.core.checks.view import View
 
 INFO: Final = Info(
@@ -18,6 +19,11 @@ INFO: Final = Info(
     rationale="In the node's network no NetworkPolicy holds; in its process namespace other workloads' memory is open.",
     fields=("spec.hostNetwork", "spec.hostPID", "spec.hostIPC"),
     fix="remove it",
+    standard=Standard(
+        name="hostNamespaces",
+        level=Level.BASELINE,
+        revisions=(Revision(minor=0, says="no pod shares the node's network, process or IPC namespace"),),
+    ),
 )
 _ALLOWED: Final = "unset or false"
 _FIELDS: Final = ("hostNetwork", "hostPID", "hostIPC")

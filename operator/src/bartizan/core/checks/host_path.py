@@ -8,8 +8,9 @@ baseline.
 from collections.abc import Iterable
 from typing import Final
 
+from bartizan.api.pod_security import Level
 from bartizan.core.checks.check import Check, Scope
-from bartizan.core.checks.finding import Info, Violation, finding, named, short, short_cel
+from bartizan.core.checks.finding import Info, Revision, Standard, Violation, finding, named, short, short_cel
 from bartizan.core.checks.view import View
 
 INFO: Final = Info(
@@ -18,6 +19,11 @@ INFO: Final = Info(
     rationale="A directory of the node holds other pods' Secrets, the kubelet's credentials and the runtime's socket.",
     fields=("spec.volumes[*].hostPath",),
     fix="use an emptyDir, a PersistentVolumeClaim or a projected volume",
+    standard=Standard(
+        name="hostPathVolumes",
+        level=Level.BASELINE,
+        revisions=(Revision(minor=0, says="no volume is a hostPath"),),
+    ),
 )
 _ALLOWED: Final = "unset"
 

@@ -8,8 +8,9 @@ false. Source: Pod Security Standards, level baseline.
 from collections.abc import Iterable
 from typing import Final
 
+from bartizan.api.pod_security import Level
 from bartizan.core.checks.check import Check, Scope
-from bartizan.core.checks.finding import Info, Violation, finding
+from bartizan.core.checks.finding import Info, Revision, Standard, Violation, finding
 from bartizan.core.checks.view import View
 
 INFO: Final = Info(
@@ -18,6 +19,11 @@ INFO: Final = Info(
     rationale="A privileged container holds every capability and device of the node; whoever enters it owns the node.",
     fields=("spec.{containers,initContainers,ephemeralContainers}[*].securityContext.privileged",),
     fix="remove it",
+    standard=Standard(
+        name="privileged",
+        level=Level.BASELINE,
+        revisions=(Revision(minor=0, says="no container is privileged"),),
+    ),
 )
 _ALLOWED: Final = "unset or false"
 

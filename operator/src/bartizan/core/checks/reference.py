@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from bartizan.api.pod_security import NEWEST_VERSION
 from bartizan.core.checks.check import Check, Scope
 from bartizan.core.checks.registry import ALL
 
@@ -12,6 +13,12 @@ _INTRODUCTION: Final = """\
 What the API server refuses in a namespace labelled `bartizan.dev/enforcement: enforce`, and tells in one labelled `warn` or
 `audit`. All violations of an object come in one line. An update is refused only for violations that the object did not have
 before; an object that is being deleted, and the mirror pods of kubelets, are let through.
+
+The P checks are the [Pod Security Standards](https://kubernetes.io/docs/concepts/security/pod-security-standards/).
+P-01 to P-03 are the floor: they hold every pod. The others hold a pod by the level and version of its policy
+(`spec.workload.podSecurity`, raised to the SecurityBaseline's `spec.podSecurity` where that asks for more). The newest
+version known is {newest}. How far the verdicts are Kubernetes' own is measured: see
+[Pod security: parity](pod-security-parity.md).
 """
 _WHERE: Final = {
     Scope.FLOOR: "pods, and the templates of all workload kinds",
@@ -22,9 +29,20 @@ _WHERE: Final = {
 
 def reference() -> str:
     """Return the page in Markdown."""
-    rows = [f"| [{check.info.id}](#{check.info.id.lower()}) | {check.info.title} | {check.scope} |" for check in ALL]
-    table = ["| id | title | scope |", "|---|---|---|", *rows, ""]
-    return "\n".join([_INTRODUCTION, *table, *(_section(check) for check in ALL)]).rstrip() + "\n"
+    rows = [
+        f"| [{check.info.id}](#{check.info.id.lower()}) | {check.info.title} | {check.scope} | {_level(check)} |"
+        for check in ALL
+    ]
+    table = ["| id | title | scope | level |", "|---|---|---|---|", *rows, ""]
+    introduction = _INTRODUCTION.format(newest=NEWEST_VERSION)
+    return "\n".join([introduction, *table, *(_section(check) for check in ALL)]).rstrip() + "\n"
+
+
+def _level(check: Check) -> str:
+    standard = check.info.standard
+    if standard is None:
+        return ""
+    return "all" if check.scope is Scope.FLOOR else standard.level
 
 
 def _section(check: Check) -> str:
@@ -32,5 +50,20 @@ def _section(check: Check) -> str:
     fields = ", ".join(f"`{field}`" for field in info.fields)
     return (
         f"## {info.id}\n\n**{info.title}.** {info.rationale}\n\n- Fields: {fields}\n- Refused in: {_WHERE[check.scope]}\n"
-        f"- Fix: {info.fix}\n"
+        f"- Fix: {info.fix}\n{_standard(check)}"
     )
+
+
+def _standard(check: Check) -> str:
+    """Return the lines about the rule of the Pod Security Standards that the check is, if it is one."""
+    standard = check.info.standard
+    if standard is None:
+        return ""
+    lines = [f"- Pod Security Standards: `{standard.name}`, level {standard.level}"]
+    if check.scope is Scope.FLOOR:
+        lines[0] += ", held to whatever level and version a policy names"
+    lines += [f"  - from v1.{revision.minor}: {revision.says}" for revision in standard.revisions]
+    if standard.replaced_since is not None:
+        link = f"[{standard.replaced_by}](#{standard.replaced_by.lower()})"
+        lines.append(f"  - from v1.{standard.replaced_since} at level restricted: {link} instead")
+    return "\n".join(lines) + "\n"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from bartizan.api.names import KubeObject
+from bartizan.api.pod_security import NEWEST, Level
 
 _TEMPLATES: Final[Mapping[str, tuple[str, ...]]] = {
     "Pod": (),
@@ -25,11 +26,13 @@ _LISTS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerView:
-    """One container of any kind."""
+    """One container of any kind, or the pod itself where both hold the same setting."""
 
     subject: str
     at: str
     item: KubeObject
+    security: KubeObject
+    """Its securityContext; empty where it has none."""
     ephemeral: bool
 
 
@@ -44,12 +47,28 @@ class View:
     annotations: Mapping[str, str]
     account: str
     containers: tuple[ContainerView, ...]
+    holders: tuple[ContainerView, ...]
+    """Whatever can hold a securityContext: the pod itself, then its containers."""
+    restricted: bool
+    """Whether the level restricted of the Pod Security Standards holds the pod, and not only baseline."""
+    version: int
+    """The minor version of Kubernetes whose Pod Security Standards hold the pod."""
     covering: tuple[KubeObject, ...]
     """Entries of the index, by name."""
     owners: str
     """The policies that name the pod's ServiceAccount, joined by commas; empty: none."""
     identities: Mapping[str, str]
     """Every certificate Secret of the namespace, and the policies whose pods mount it."""
+
+    @property
+    def windows(self) -> bool:
+        """Whether the pod says that it runs on Windows."""
+        return bool((self.spec.get("os") or {}).get("name") == "windows")
+
+    @property
+    def own_users(self) -> bool:
+        """Whether the pod has a user namespace of its own (`hostUsers: false`)."""
+        return self.spec.get("hostUsers") is False
 
 
 def template_of(item: KubeObject) -> KubeObject:
@@ -68,14 +87,23 @@ def view_of(item: KubeObject, index: KubeObject) -> View:
     meta: KubeObject = pod.get("metadata") or {}
     labels: Mapping[str, str] = meta.get("labels") or {}
     account = spec.get("serviceAccountName") or spec.get("serviceAccount") or "default"
+    found = covering(index, labels)
+    demand = found[0] if len(found) == 1 else index
+    containers = tuple(_containers(spec, at))
+    itself = ContainerView(
+        subject="pod", at=f"{at}spec", item=spec, security=spec.get("securityContext") or {}, ephemeral=False
+    )
     return View(
         at=at,
         spec=spec,
         labels=labels,
         annotations=meta.get("annotations") or {},
         account=account,
-        containers=tuple(_containers(spec, at)),
-        covering=covering(index, labels),
+        containers=containers,
+        holders=(itself, *containers),
+        restricted=demand.get("level") == Level.RESTRICTED,
+        version=demand.get("version", NEWEST),
+        covering=found,
         owners=(index.get("accounts") or {}).get(account, ""),
         identities=index.get("identities") or {},
     )
@@ -96,6 +124,7 @@ def _containers(spec: KubeObject, at: str) -> Iterable[ContainerView]:
                 subject=f'{kind} "{item.get("name", "")}"',
                 at=f"{at}spec.{field}[{position}]",
                 item=item,
+                security=item.get("securityContext") or {},
                 ephemeral=field == "ephemeralContainers",
             )
 

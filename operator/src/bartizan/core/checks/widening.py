@@ -9,6 +9,7 @@ from typing import Final
 
 from bartizan.api.kinds import POLICY, SECURITY_BASELINE
 from bartizan.api.names import DEFAULT_NAME, GROUP, KubeObject
+from bartizan.api.pod_security import NEWEST_VERSION, Level
 
 DECISIONS: Final = "decisions"
 WIDENING: Final = "widening"
@@ -60,6 +61,8 @@ def widening_variables() -> list[KubeObject]:
         *_lists("egress"),
         *_lists("ports"),
         {"name": "selectorBefore", "expression": before},
+        *_held("level", "{0}", Level.RESTRICTED),
+        *_held("version", "int({0}.substring(3))", NEWEST_VERSION),
     ]
 
 
@@ -67,12 +70,15 @@ def widening_validations() -> list[KubeObject]:
     """Return what is asked of a write where widening is reviewed; each validation names the field that is wider."""
     same_pods = "object.spec.workload.selector == variables.selectorBefore"
     ports = "variables.ports.all(p, p in variables.portsBefore) || request.operation == 'CREATE'"
+    level = f"variables.level == '{Level.RESTRICTED}' || variables.levelBefore == '{Level.BASELINE}'"
+    no_less = f"({level}) && variables.version >= variables.versionBefore"
     review_says = f"SecurityBaseline {DEFAULT_NAME} reviews what widens a policy, and"
     return [
         _validation(_covered("ingress", "from"), f"{review_says} spec.network.ingress has a rule that is new or wider"),
         _validation(_covered("egress", "to"), f"{review_says} spec.network.egress has a rule that is new or wider"),
         _validation(f"({ports})", f"{review_says} spec.network.ports has a port that is new or changed"),
         _validation(f"({same_pods})", f"{review_says} spec.workload.selector selects other pods"),
+        _validation(f"({no_less})", f"{review_says} spec.workload.podSecurity asks less of the pods"),
     ]
 
 
@@ -89,6 +95,16 @@ def _lists(name: str) -> list[KubeObject]:
     return [
         {"name": name, "expression": f"object.{path}"},
         {"name": f"{name}Before", "expression": f"request.operation == 'UPDATE' ? oldObject.{path} : []"},
+    ]
+
+
+def _held(field: str, form: str, default: str) -> list[KubeObject]:
+    """Return the variables of what a policy asks of its pods and asked before; a new one is compared with the default."""
+    path = f"spec.workload.?podSecurity.?{field}.orValue('{default}')"
+    was = f"(request.operation == 'UPDATE' ? oldObject.{path} : '{default}')"
+    return [
+        {"name": field, "expression": form.format(f"object.{path}")},
+        {"name": f"{field}Before", "expression": form.format(was)},
     ]
 
 
