@@ -192,6 +192,8 @@ WRONG = {
     "an unknown check": (["--select", "Q"], "--select names 'Q', and no check begins so; there is C-01, "),
     "an unknown severity": (["--severity", "bad"], "--severity is 'bad'; allowed are low, medium, high, critical"),
     "an unknown threshold": (["--fail-on", "x"], "--fail-on is 'x'; allowed are none, low, medium, high, critical"),
+    "an unknown level": (["--level", "privileged"], "--level is 'privileged'; allowed are baseline, restricted"),
+    "an unknown version": (["--pss-version", "v1.99"], "--pss-version is 'v1.99'; allowed are v1.0 to v1.37"),
     "none is no severity": (["--severity", "none"], "--severity is 'none'; allowed are low, medium, high, critical"),
     "an unknown form": (["--output", "xml"], "--output is 'xml'; allowed are text, json, sarif, junit, github, gitlab"),
     "a baseline file that is not there": (["--baseline-file", "no"], "--baseline-file no cannot be read: No such file or directory"),
@@ -211,6 +213,15 @@ def test_policies_from_elsewhere_are_judged_by_and_not_judged(folder):
     (folder / "policy").mkdir()
     (folder / "policy/web.yaml").write_text(POLICY)
     assert judged("pod.yaml", "--policy", "policy").checks == ["P-01"]
+
+
+def test_pods_are_held_to_a_level_without_any_policy(folder):
+    """`--level` and `--pss-version` say what holds them; older versions ask less."""
+    (folder / "pod.yaml").write_text(POD.partition("    securityContext")[0])
+    asked = (["--level", "restricted"], ["--level", "restricted", "--pss-version", "v1.8"], [])
+    assert [judged("pod.yaml", *more).checks for more in asked] == [
+        ["P-20", "P-21", "P-24", "P-26"], ["P-20", "P-24"], [],
+    ]  # fmt: skip
 
 
 def test_the_floors_can_be_given(folder):

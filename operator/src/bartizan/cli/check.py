@@ -1,6 +1,7 @@
 """`bartizan check`: what the cluster would say of manifests, said before any cluster sees them."""
 
 import os
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -11,6 +12,7 @@ from typing import Annotated, Final, TypeAlias
 import typer
 
 from bartizan.api.names import SYSTEM_NAMESPACES
+from bartizan.api.pod_security import NEWEST_VERSION, VERSION_PATTERN, Level
 from bartizan.cli.checking import document, forges, junit, sarif
 from bartizan.cli.checking.accepted import read_accepted
 from bartizan.cli.checking.judging import Asked, Judging
@@ -67,6 +69,16 @@ Policies: TypeAlias = Annotated[
 Baseline: TypeAlias = Annotated[
     str, typer.Option(help="A file with the SecurityBaseline to judge by, whatever else is among the files.")
 ]
+LevelOption: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        help="The least level of the Pod Security Standards that pods are held to, covered or not: baseline or "
+        "restricted. Left out: the SecurityBaseline's."
+    ),
+]
+VersionOption: TypeAlias = Annotated[
+    str, typer.Option(help="Whose rules of that level, as in v1.37. Left out: the SecurityBaseline's.")
+]
 Select: TypeAlias = Annotated[
     list[str] | None, typer.Option(help="Only these checks: ids or their beginnings, as in P-01,N. Repeatable.")
 ]
@@ -89,6 +101,8 @@ def command(
     paths: Inputs,
     policy: Policies = None,
     baseline: Baseline = "",
+    level: LevelOption = "",
+    pss_version: VersionOption = "",
     default_namespace: DefaultNamespace = "",
     select: Select = None,
     ignore: Ignore = None,
@@ -108,6 +122,7 @@ def command(
         paths=tuple(paths),
         policies=tuple(policy or ()),
         baselines=(baseline,) if baseline else (),
+        floor=_floor(level, pss_version),
         default_namespace=default_namespace,
         left_out=_left_out(select, ignore),
         least=_severity("--severity", severity),
@@ -128,6 +143,15 @@ def _tell(report: Report, output: str, texts: dict[str, str]) -> None:
     say_notes(report.notes)
     for problem in report.problems:
         print(f"bartizan: {problem}", file=sys.stderr)
+
+
+def _floor(level: str, version: str) -> dict[str, str]:
+    levels = [one.value for one in Level]
+    if level and level not in levels:
+        raise CheckOptionError(f"--level is {level!r}; allowed are {', '.join(levels)}")
+    if version and not re.fullmatch(VERSION_PATTERN, version):
+        raise CheckOptionError(f"--pss-version is {version!r}; allowed are v1.0 to {NEWEST_VERSION}")
+    return {key: value for key, value in (("level", level), ("version", version)) if value}
 
 
 def _severity(option: str, word: str, *more: str) -> Severity:

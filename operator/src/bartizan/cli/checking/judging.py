@@ -6,7 +6,7 @@ ten thousand Deployments as Python's mappings take a quarter of a gigabyte, as b
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -40,6 +40,8 @@ class Asked:
     """Files and folders that others are judged by, and that are not judged themselves."""
     baselines: tuple[str, ...] = ()
     """Files with the SecurityBaseline that counts, whatever else is found."""
+    floor: Mapping[str, str] = field(default_factory=dict)
+    """What the Pod Security Standards ask at least: `level` and `version`, where they are given."""
     default_namespace: str = ""
     left_out: frozenset[str] = frozenset()
     """Ids of checks that are not asked."""
@@ -146,7 +148,7 @@ class Judging:
             own = [item for of, item in self._context if of == unit]
             rest = [item for of, item in self._context if of != unit]
             self._worlds[unit] = build_world(
-                (*self._floors, *own, *rest), system=self._asked.system, now=self._asked.now
+                (*self._floors, *own, *rest), system=self._asked.system, now=self._asked.now, floor=self._asked.floor
             )
         return self._worlds[unit]
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from bartizan.api.kinds import NAMESPACE, POLICY, SECURITY_BASELINE, Kind
 from bartizan.api.names import DEFAULT_NAME, KubeObject
-from bartizan.api.v1alpha1 import SecurityBaselineSpec
+from bartizan.api.v1alpha1 import BaselinePodSecurity, SecurityBaselineSpec
 from bartizan.core.index import bucket_key, compile_index
 from bartizan.core.model import ClusterRanges, InvalidPolicy, NamespaceView, PolicyKey, PolicyView, Snapshot
 from bartizan.core.network.graph_landscape import ASSUMED_RANGES
@@ -57,7 +57,9 @@ class World:
     def index(self, namespace: str) -> KubeObject:
         """Return the `spec` of the PolicyIndex that the controller would write into a namespace."""
         if namespace not in self._indices:
-            self._indices[namespace] = compile_index(namespace, self.of_namespace(namespace))["spec"]
+            self._indices[namespace] = compile_index(
+                namespace, self.of_namespace(namespace), floor=self.snapshot.baseline.pod_security
+            )["spec"]
         return self._indices[namespace]
 
 
@@ -97,15 +99,20 @@ def is_context(item: KubeObject) -> bool:
     return (item["apiVersion"], item["kind"]) in _CONTEXT
 
 
-def build_world(items: Iterable[KubeObject], *, system: frozenset[str], now: datetime) -> World:
-    """Return the world of well-named objects; of two with one name the first counts."""
+def build_world(
+    items: Iterable[KubeObject], *, system: frozenset[str], now: datetime, floor: Mapping[str, str] | None = None
+) -> World:
+    """Return the world of well-named objects; of two with one name the first counts.
+
+    `floor` is what the Pod Security Standards ask at least (`level`, `version`) in the place of what the SecurityBaseline says.
+    """
     known = list(items)
     policies, invalid = _policies(known)
     namespaces: dict[str, KubeObject] = {}
     for item in known:
         if _is(item, NAMESPACE):
             namespaces.setdefault(item["metadata"]["name"], item)
-    baseline = next(_baselines(known), SecurityBaselineSpec())
+    baseline = _raised(next(_baselines(known), SecurityBaselineSpec()), floor or {})
     views = {name: read_namespace(item, system=system) for name, item in namespaces.items()}
     spoken_of = {key[0] for key in (*policies, *invalid)}
     labelled = any(view.mode is not Mode.NOT_GOVERNED for view in views.values())
@@ -150,6 +157,11 @@ def _baselines(items: Iterable[KubeObject]) -> Iterator[SecurityBaselineSpec]:
             read = read_baseline(item)
             if isinstance(read, SecurityBaselineSpec):
                 yield read
+
+
+def _raised(baseline: SecurityBaselineSpec, floor: Mapping[str, str]) -> SecurityBaselineSpec:
+    pods = BaselinePodSecurity.model_validate({**baseline.pod_security.model_dump(), **floor})
+    return baseline.model_copy(update={"pod_security": pods})
 
 
 def _governed(
