@@ -177,14 +177,25 @@ def test_columns(api):
     status = {
         "mode": "Enforce",
         "conditions": [condition],
-        "summary": {"edges": 3, "applied": 2, "pending": 1, "gaps": 4},
+        "summary": {"edges": 4, "applied": 2, "enforced": 1, "pending": 1, "gaps": 4},
         "certificate": certificate,
     }
     patch = json.dumps({"status": status})
     api.kubectl("patch", "ssp", "orders", "-n", NAMESPACE, "--subresource=status", "--type=merge", "-p", patch)
     head, row = api.kubectl("get", "ssp", "-n", NAMESPACE).stdout.splitlines()
-    assert head.split() == ["NAME", "MODE", "READY", "EDGES", "APPLIED", "PENDING", "GAPS", "CERT-EXPIRES", "AGE"]
-    assert row.split()[:-1] == ["orders", "Enforce", "True", "3", "2", "1", "4", "2099-01-01T00:00:00Z"]
+    assert head.split() == [
+        "NAME",
+        "MODE",
+        "READY",
+        "EDGES",
+        "APPLIED",
+        "ENFORCED",
+        "PENDING",
+        "GAPS",
+        "CERT-EXPIRES",
+        "AGE",
+    ]
+    assert row.split()[:-1] == ["orders", "Enforce", "True", "4", "2", "1", "1", "4", "2099-01-01T00:00:00Z"]
 
 
 def test_category_lists_every_kind(api):

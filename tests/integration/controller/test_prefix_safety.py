@@ -5,15 +5,15 @@ import json
 
 import pytest
 
-from bartizan.api.kinds import NAMESPACE, NETWORK_POLICY, POD, POLICY, Kind
+from bartizan.api.kinds import NAMESPACE, NETWORK_POLICY, POD, POLICY
 from bartizan.core.model import ObjectRef
 from bartizan.core.network.semantics import Endpoint, Flow, allows
+from bartizan.testing.builders import a_pod
 from integration.controller.trail import Trail
 
 pytestmark = [pytest.mark.api, pytest.mark.timeout(240)]
 SYSTEM = "ctl-prefix-system"
 PORTS = {"ports": [{"name": "http", "port": 8080}, {"name": "admin", "port": 9090}]}
-_ACCOUNTS = Kind("v1", "ServiceAccount", "serviceaccounts")
 JUDGED = (53, 8080, 9090)
 
 
@@ -26,11 +26,9 @@ async def trail_of(world, cluster, *namespaces):
     return trail
 
 
-def a_pod(namespace, name, app):
-    """Return a pod that nobody schedules: there is no node."""
-    spec = {"containers": [{"name": "app", "image": "registry.example/app:1"}]}
-    meta = {"name": name, "namespace": namespace, "labels": {"app": app}}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
+def pod_of(namespace, name, app):
+    """Return a pod of the policy that selects `app`, which nobody schedules: there is no node."""
+    return a_pod(name, namespace, labels={"app": app}, account=app.removesuffix("-v2"))
 
 
 def passing(state, ends):
@@ -115,14 +113,14 @@ async def test_every_write_of_a_rollout_is_safe(world, cluster, controller, unti
         await until(lambda: world.get(NETWORK_POLICY, "bartizan-baseline", bank), within=40)
         for namespace, app in apps:
             if app != "api-v2":
-                await until(lambda n=namespace: _account(world, n))
-                await world.put(a_pod(namespace, app, app))
+                cluster.kubectl("create", "serviceaccount", app, "-n", namespace)
+                await world.put(pod_of(namespace, app, app))
         await asyncio.sleep(1)
         trail = await trail_of(world, cluster, shop, bank)
         await world.put(*new)
         await settled(trail)
         assert any(name.startswith("ssp-api.") for name in trail.names())
-        await world.put(a_pod(shop, "api-v2", "api-v2"))
+        await world.put(pod_of(shop, "api-v2", "api-v2"))
         await world.api.delete(ObjectRef(api_version=POD.api_version, kind=POD.kind, namespace=shop, name="api"))
         await until(lambda: _gone(trail), within=60)
         await settled(trail)
@@ -199,12 +197,6 @@ async def test_one_refused_policy_does_not_hold_back_a_revocation(
     cluster.kubectl("delete", "validatingadmissionpolicybinding", "ctl-prefix-refuses")
     cluster.kubectl("delete", "validatingadmissionpolicy", "ctl-prefix-refuses")
     await world.delete(NAMESPACE, namespace)
-
-
-async def _account(world, namespace):
-    """Return whether pods can be made in a namespace."""
-    listed = await world.api.list(_ACCOUNTS, namespace=namespace)
-    return any(item["metadata"]["name"] == "default" for item in listed.items)
 
 
 async def _all_but_one_are_said(world, namespace, count):
