@@ -68,10 +68,7 @@ def preview(
         *_governed(new, mode),
         *(one.message for one in found),
         *late,
-        *(_edges("lost", changes.lost) if mode is Mode.ENFORCE else ()),
-        *(_edges("gained", changes.gained) if mode is Mode.ENFORCE else ()),
-        *_unmet(changes),
-        *_awaiting(changes),
+        *_said_of_edges(changes, mode),
         *_trust(new, snapshot),
         *_raised(new, snapshot),
         *_refused_pods(old, new, others, existing, floor=snapshot.baseline.pod_security),
@@ -89,6 +86,11 @@ def _governed(new: PolicyView, mode: Mode) -> tuple[str, ...]:
     if mode is Mode.ENFORCE:
         return ()
     return (f"namespace {new.namespace} is in mode {mode.value}: no traffic is cut until it is labelled {label}",)
+
+
+def _said_of_edges(changes: EdgeChanges, mode: Mode) -> tuple[str, ...]:
+    moved = (*_edges("lost", changes.lost), *_edges("gained", changes.gained)) if mode is Mode.ENFORCE else ()
+    return (*moved, *_unmet(changes), *_awaiting(changes))
 
 
 def _edges(word: str, edges: OpenEdges) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from bartizan.core.model import ObjectRef
 from bartizan.core.network.semantics import Endpoint, Flow, allows
 from bartizan.kube.errors import InvalidError
 from bartizan.testing import a_namespace, a_policy
-from unit.controller.conftest import a_rig
+from simulation.conftest import a_rig
 
 PORTS = {"ports": [{"name": "http", "port": 8080}]}
 
