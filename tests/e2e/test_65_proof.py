@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bartizan.testing.builders import HARDENED_CONTAINER, HARDENED_POD
 from demo.install import CHART, NAMESPACE, RELEASE
 from waiting import eventually
 
@@ -112,6 +113,7 @@ def _pod(**changes: Any) -> dict[str, Any]:
             "serviceAccountName": "orders",
             "automountServiceAccountToken": False,
             "restartPolicy": "Never",
+            **HARDENED_POD,
             "activeDeadlineSeconds": 120,
             "readinessGates": [{"conditionType": "bartizan.dev/never"}],
             "containers": [container],
@@ -181,7 +183,7 @@ def _asked(shop, pod: dict[str, Any]) -> Any:
 
 def test_a_stolen_token_takes_and_says_nothing_else(prober) -> None:
     """It deletes no other pod, writes no other status, and has no way into pods, logs or Secrets anywhere."""
-    other = prober.items("pods", "shop", "app=web")[0]["metadata"]["name"]
+    other = prober.items("pods", "shop", "app=web,!bartizan.dev/probe")[0]["metadata"]["name"]
     deleted = prober.kubectl("delete", "pod", other, "-n", "shop", "--dry-run=server", f"--as={PROBER}", check=False)
     assert "may only delete its own probe pods" in deleted.stderr
     lie = {
@@ -231,9 +233,11 @@ def _unless_unknown(asked: Any) -> Any:
 
 def test_the_label_spares_nobody_else(prober) -> None:
     """A person who puts the probe's label on a pod gets the injection all the same."""
+    container = {"name": "sly", "image": "bartizan.local/agnhost:2", **HARDENED_CONTAINER}
+    overrides = {"spec": {"serviceAccountName": "payments", **HARDENED_POD, "containers": [container]}}
     made = prober.kubectl(
         "run", "sly", "-n", "finance", "--image=bartizan.local/agnhost:2", "--labels=app=payments,bartizan.dev/probe=payments",
-        '--overrides={"spec":{"serviceAccountName":"payments"}}', "--dry-run=server", "-o", "json",
+        f"--overrides={json.dumps(overrides)}", "--dry-run=server", "-o", "json",
     )  # fmt: skip
     pod = json.loads(made.stdout)
     assert pod["metadata"]["annotations"]["vault.hashicorp.com/agent-inject"] == "true"
