@@ -228,6 +228,21 @@ async def test_somebody_elses_objects_are_left_alone(rig):
         assert cluster.kube.peek(at(SECRET, "orders-tls"))["data"] == secret["data"]
 
 
+async def test_an_isolation_that_is_somebody_elses_is_told_by_every_policy(rig):
+    """A foreign NetworkPolicy under the name of the namespace's isolation leaves pods open: no policy there is Ready."""
+    foreign = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "bartizan-baseline", "namespace": "shop"},
+        "spec": {"podSelector": {"matchLabels": {"none": "none"}}},
+    }
+    async with rig(a_namespace(), foreign, a_policy(), a_policy("web")) as cluster:
+        for name in ("orders", "web"):
+            assert conditions(cluster, name)["NetworkEnforced"] == ("False", "FieldConflict")
+            assert conditions(cluster, name)["Ready"] == ("False", "FieldConflict")
+        assert cluster.kube.peek(at(NETWORK_POLICY, "bartizan-baseline"))["spec"] == foreign["spec"]
+
+
 async def test_nothing_is_emitted_where_nothing_is_governed(rig):
     """A policy in a namespace without the label gets a status that says how to govern it, and nothing else."""
     async with rig(a_namespace(mode=None), a_policy()) as cluster:

@@ -184,7 +184,7 @@ CONDITIONS = {
 def test_the_condition_says_what_the_probes_come_to(case):
     """Proven, contradicted by a named connection, or open with the reason."""
     proof, expected = CONDITIONS[case]
-    found = network(Mode.ENFORCE, "ssp-web", conflict=False, proof=proof)
+    found = network(Mode.ENFORCE, "ssp-web", proof=proof)
     assert (found.status, found.reason, found.message) == expected
 
 

@@ -1,8 +1,10 @@
 """What a policy's status says of others: who asks, who shares, who is in the way; and when it looks again by itself."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from bartizan.core.isolation import PolicyObserved
+from bartizan.core.model import WorkloadShape
 from bartizan.core.observations import certificate
 from bartizan.core.plan import Plan
 from bartizan.core.posture import CertificateOutcome, plan_policy
@@ -16,12 +18,12 @@ HTTP = {"name": "http", "port": 8080}
 TO_ORDERS = {"to": {"service": "orders"}}
 
 
-def told(policy, *others, status=None, now=NOW):
+def told(policy, *others, status=None, now=NOW, shapes=None):
     """Return the plan for the first policy among the others, given what its status said before."""
     item = {**a_policy(policy.name), **({"status": status} if status else {})}
     return plan_policy(
         policy,
-        snapshot=a_snapshot(policy, *others),
+        snapshot=replace(a_snapshot(policy, *others), shapes=shapes or {}),
         observed=PolicyObserved(item=item),
         certificate=ISSUED,
         now=now,
@@ -103,6 +105,20 @@ def test_policies_that_come_to_overlap_both_say_so():
         assert conditions(plan)["Ready"] == ("False", "NotReady")
         message = next(c["message"] for c in said(plan)["conditions"] if c["type"] == "IdentityReady")
         assert message.startswith(f"spec.workload.selector can select the same pods as policy {other.name};")
+
+
+def test_policies_that_a_pod_brings_together_both_say_so():
+    """Selectors about different labels are told apart until something that runs, or will run, bears both."""
+    tier = a_policy_view("tier", workload={"selector": {"matchLabels": {"tier": "t"}}})
+    both = WorkloadShape(
+        namespace="shop", labels=(("app", "orders"), ("tier", "t")), origin="Deployment orders", running=False
+    )
+    for shapes, expected in (((), ("True", "Exclusive")), ((both,), ("False", "OverlappingPolicies"))):
+        for one, other in ((ORDERS, tier), (tier, ORDERS)):
+            plan = told(one, other, shapes={"shop": shapes})
+            assert conditions(plan)["IdentityReady"] == expected
+            message = next(c["message"] for c in said(plan)["conditions"] if c["type"] == "IdentityReady")
+            assert ("(pods Deployment orders are selected by both)" in message) is bool(shapes)
 
 
 def test_policies_of_other_namespaces_are_not_in_the_way():

@@ -235,11 +235,11 @@ SAID = {
         ("True", Reason.APPLIED, "everything the policy declares is applied"),
     ),
     "report-only enforcement does not make a policy unready": (
-        ready([network(Mode.WARN, "ssp-orders", conflict=False)], []),
+        ready([network(Mode.WARN, "ssp-orders")], []),
         ("True", Reason.APPLIED, "everything the policy declares is applied"),
     ),
     "a conflict names itself in Ready": (
-        ready([network(Mode.ENFORCE, "ssp-orders", conflict=True)], []),
+        ready([network(Mode.ENFORCE, "ssp-orders", taken="ssp-orders")], []),
         (
             "False",
             Reason.FIELD_CONFLICT,

@@ -1,7 +1,7 @@
 """Gathers from the picture what stands around one policy, for the one place that decides about it."""
 
 from bartizan.api.kinds import NETWORK_POLICY, POLICY, SECRET
-from bartizan.api.names import POLICY_LABEL, KubeObject, network_policy_name
+from bartizan.api.names import BASELINE_NETWORK_POLICY, POLICY_LABEL, KubeObject, network_policy_name
 from bartizan.controller.world import World
 from bartizan.core.gaps.surroundings import Surroundings
 from bartizan.core.isolation import touched_namespaces
@@ -16,6 +16,12 @@ def around(world: World, policy: PolicyView | InvalidPolicy, observed: KubeObjec
     namespaces = touched_namespaces(policy, observed) if isinstance(policy, PolicyView) else {policy.namespace}
     found = (item for name in sorted(namespaces) for item in world.store.list(NETWORK_POLICY, name))
     return tuple(item for item in found if is_ours(item))
+
+
+def isolation_taken(world: World, namespace: str) -> bool:
+    """Return whether somebody else's NetworkPolicy bears the name of the namespace's isolation."""
+    item = world.item(NETWORK_POLICY, namespace, BASELINE_NETWORK_POLICY)
+    return item is not None and not is_ours(item)
 
 
 def surroundings(world: World, policy: PolicyView | InvalidPolicy) -> Surroundings:

@@ -21,7 +21,7 @@ from bartizan.api.names import (
 from bartizan.controller.authorities import Authorities, plan_unreadable
 from bartizan.controller.beside import Beside
 from bartizan.controller.certificates import Certificates, unreachable
-from bartizan.controller.gathered import around, reports, strays, surroundings
+from bartizan.controller.gathered import around, isolation_taken, reports, strays, surroundings
 from bartizan.controller.keys import Key, Subject
 from bartizan.controller.meter import Meter
 from bartizan.controller.world import World
@@ -160,6 +160,7 @@ class Reconciler:
             item=item,
             network_policy=network_policy,
             isolation=self._isolation(key.namespace),
+            isolation_taken=isolation_taken(self._world, key.namespace),
             index=self._world.item(POLICY_INDEX, key.namespace, INDEX_NAME),
             access=await self._access(policy, look=governed),
             strays=strays(self._world, policy),

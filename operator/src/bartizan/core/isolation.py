@@ -35,6 +35,8 @@ class PolicyObserved:
     """Whatever bears the name of its NetworkPolicy."""
     isolation: KubeObject | None = None
     """The namespace's `bartizan-baseline`."""
+    isolation_taken: bool = False
+    """Somebody else's NetworkPolicy bears the name `bartizan-baseline`."""
     index: KubeObject | None = None
     """The namespace's PolicyIndex."""
     access: AccessObserved = field(default_factory=AccessObserved)

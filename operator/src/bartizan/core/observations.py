@@ -6,7 +6,7 @@ They are apart from the plan so that each can be read, tested and translated int
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from bartizan.api.names import ENFORCEMENT_LABEL, KubeObject
+from bartizan.api.names import BASELINE_NETWORK_POLICY, ENFORCEMENT_LABEL, KubeObject
 from bartizan.api.v1alpha1 import EdgeStatus
 from bartizan.core.conditions import Observation, Status
 from bartizan.core.injection.plan import annotations
@@ -48,19 +48,21 @@ def network(
     mode: Mode,
     name: str,
     *,
-    conflict: bool,
+    taken: str = "",
     held: Hold | None = None,
     rolling: Sequence[str] = (),
     proof: Proof | None = None,
 ) -> Observation:
-    """NetworkEnforced: proven, contradicted, or neither. Times are told, never ages: a status must not age by itself."""
+    """NetworkEnforced: proven, contradicted, or neither. Times are told, never ages: a status must not age by itself.
+
+    `taken` is the name of ours that somebody else's NetworkPolicy bears.
+    """
     kind = ConditionType.NETWORK_ENFORCED
     if mode is not Mode.ENFORCE:
         message = f"the namespace is in {mode.lower()} mode: no traffic is cut; label it {ENFORCEMENT_LABEL}=enforce"
         return _observed(kind, "False", Reason.REPORT_ONLY, message)
-    if conflict:
-        message = f"a NetworkPolicy {name} exists that bartizan did not make; it is left alone: rename or delete it"
-        return _observed(kind, "False", Reason.FIELD_CONFLICT, message)
+    if taken:
+        return _observed(kind, "False", Reason.FIELD_CONFLICT, _taken(taken))
     if held:
         message = (
             f"its pods ran before they were governed and are not isolated yet, or declared traffic would be cut: waits for "
@@ -70,6 +72,11 @@ def network(
     if rolling:
         return _observed(kind, "Unknown", Reason.ROLLING_OUT, f"NetworkPolicy {name} is written; {'; '.join(rolling)}")
     return _proven(name, proof)
+
+
+def _taken(name: str) -> str:
+    lost = ", and pods that no policy selects are not isolated" if name == BASELINE_NETWORK_POLICY else ""
+    return f"a NetworkPolicy {name} exists that bartizan did not make{lost}; it is left alone: rename or delete it"
 
 
 def _proven(name: str, proof: Proof | None) -> Observation:

@@ -54,7 +54,7 @@ def _selector_conflict(policy: PolicyView, other: PolicyView, pods: Sequence[Kub
     if not overlap(mine, theirs):
         return None
     shared = sorted(
-        pod["metadata"]["name"] for pod in pods if matches(mine, labels_of(pod)) and matches(theirs, labels_of(pod))
+        {pod["metadata"]["name"] for pod in pods if matches(mine, labels_of(pod)) and matches(theirs, labels_of(pod))}
     )
     if not shared and not _same_ground(mine, theirs):
         return None

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from bartizan.api.names import API_VERSION, HASH_ANNOTATION, KubeObject
+from bartizan.api.names import API_VERSION, BASELINE_NETWORK_POLICY, HASH_ANNOTATION, KubeObject
 from bartizan.api.v1alpha1 import (
     CapabilitiesStatus,
     CertificateStatus,
@@ -142,10 +142,11 @@ def _conditions(
 ) -> tuple[Observation, ...]:
     """Return what is said of each part; Ready is their sum."""
     name = compiled.network_policy["metadata"]["name"]
+    taken = name if isolation.conflict else BASELINE_NETWORK_POLICY if observed.isolation_taken else ""
     held, rolling = isolation.held, isolation.rolling
     return (
-        network(mode, name, conflict=isolation.conflict, held=held, rolling=rolling, proof=proof),
-        identity(overlaps(policy, siblings(policy, snapshot))),
+        network(mode, name, taken=taken, held=held, rolling=rolling, proof=proof),
+        identity(overlaps(policy, siblings(policy, snapshot), snapshot.shapes.get(policy.namespace, ()))),
         certificate.observation,
         secrets_injected(policy, mode, observed.index),
         consent(compiled.edges),

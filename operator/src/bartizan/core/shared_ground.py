@@ -9,7 +9,7 @@ from typing import Final
 
 from bartizan.api.v1alpha1 import GapStatus
 from bartizan.core.gaps.words import a_gap
-from bartizan.core.model import PolicyView, Snapshot
+from bartizan.core.model import PolicyView, Snapshot, WorkloadShape
 from bartizan.core.overlap import Conflict, conflicts
 from bartizan.core.reasons import GapType
 
@@ -24,9 +24,11 @@ def siblings(policy: PolicyView, snapshot: Snapshot) -> tuple[PolicyView, ...]:
     return tuple(sorted(found, key=lambda other: other.name))
 
 
-def overlaps(policy: PolicyView, others: Iterable[PolicyView]) -> tuple[Conflict, ...]:
-    """Return how the policy gets in the way of `others`. Which pods exist does not matter here: one may come any time."""
-    return conflicts(policy, others, ())
+def overlaps(
+    policy: PolicyView, others: Iterable[PolicyView], shapes: Iterable[WorkloadShape] = ()
+) -> tuple[Conflict, ...]:
+    """Return how the policy gets in the way of `others`: by what is written, or by pods and templates that both select."""
+    return conflicts(policy, others, [{"metadata": {"name": one.origin, "labels": dict(one.labels)}} for one in shapes])
 
 
 def shared_identity(policy: PolicyView, others: Iterable[PolicyView]) -> tuple[GapStatus, ...]:
