@@ -14,6 +14,10 @@ opens it is somebody else's. `status.gaps` of a ServiceSecurityPolicy names each
 a `message` and the `fix`; at most 50 are listed and `status.summary.gaps` counts all. Gaps don't make a policy unready: they
 are what to work on. They are looked for in governed namespaces, whatever the mode. How to work on them:
 [Close gaps](../how-to/close-gaps.md).
+
+Services are told by what they select. Not seen, and so not listed: a Service without a selector whose EndpointSlices somebody
+wrote by hand, and an Ingress that leads to a Service of type ExternalName in front of another one. Packets by either still need
+an edge that admits their source.
 """
 
 
