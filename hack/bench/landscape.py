@@ -76,7 +76,17 @@ class Landscape:
                 "apiVersion": "v1",
                 "kind": "Pod",
                 "metadata": {"name": name, "namespace": place, "labels": {"app": name}},
-                "spec": {"serviceAccountName": name, "containers": [{"name": "app", "image": "app:1"}]},
+                "spec": {
+                    "serviceAccountName": name,
+                    "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+                    "containers": [
+                        {
+                            "name": "app",
+                            "image": "app:1",
+                            "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+                        }
+                    ],
+                },
             }
             for place, name in self.keys
         ]
