@@ -168,11 +168,20 @@ def test_standard_input_and_assumptions():
     assert run("can", "internet", "shop/web", "-", "--default-namespace", "shop", given=bare).returncode == 0
 
 
+def test_a_declared_metadata_address_is_a_verdict():
+    """A policy that names the metadata address is answered: denied, and nothing goes wrong."""
+    egress = "network: {egress: [{to: {cidr: 169.254.169.254/32}, ports: [{port: 80}]}]}, workload:"
+    given = POLICY.replace("workload:", egress)
+    done = run("can", "shop/web", "169.254.169.254:80", "-", "--assume-enforced", given=given)
+    assert (done.returncode, done.stdout.splitlines()[0]) == (1, "denied: shop/web → 169.254.169.254/32 on 80/TCP")
+
+
 REFUSED = {
     "nothing to read": (["graph"], "", "name files or folders to read, - for standard input, or --live for a cluster"),
     "both": (["graph", "-", "--live"], "", "files and --live are two answers to one question: leave one out"),
     "an unknown form": (["graph", "-", "--output", "png"], "", "--output is 'png'; allowed are text, dot, mermaid, json, svg"),
     "no such service": (["can", "shop/wb", "internet", "-"], POLICY, "no policy and no workload 'shop/wb' is given (NS/NAME, an IP address, internet or dns); there is shop/web"),
+    "an address inside the cluster": (["can", "shop/web", "10.244.0.5:80", "-"], POLICY, "10.244.0.5 is inside the cluster (10.0.0.0/8 counts as its addresses; --cluster-cidr names them where they are not known), and who has it is not known, so it cannot be judged by address: name the service (NS/NAME)"),
     "no such port": (["can", "internet", "shop/web:http", "-"], POLICY, "shop/web has no port 'http'; it has none with a name: give the number"),
     "an impossible port": (["can", "internet", "shop/web:70000", "-"], POLICY, "port 70000 is not between 1 and 65535"),
     "an unknown protocol": (["can", "internet", "shop/web:80/ICMP", "-"], POLICY, "protocol 'ICMP' of port '80/ICMP' is none of TCP, UDP, SCTP"),

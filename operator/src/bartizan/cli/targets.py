@@ -8,7 +8,9 @@ from typing import Final
 
 from bartizan.api.v1alpha1 import Protocol
 from bartizan.core.network.graph import Network
+from bartizan.core.network.graph_addresses import Holder
 from bartizan.core.network.graph_nodes import DNS, INTERNET, Node, NodeKind
+from bartizan.core.network.graph_pairs import End
 from bartizan.core.network.ports import PortRange
 from bartizan.core.network.semantics import Endpoint
 from bartizan.errors import BartizanError
@@ -42,7 +44,8 @@ def read_target(network: Network, text: str, *, port: bool) -> Target:
     if asked is not None and not port:
         raise TargetError(f"{text!r}: a port goes with the called side; write {name!r}")
     address = _address(name)
-    node = network.address(ip_network(address)) if address else _node(network, name)
+    node = _at(network, address) if address else _node(network, name)
+    address = address if node.outside else ""
     network.add(node)
     if not node.ends:
         raise TargetError(f"{name} has no pods that could be judged: {node.note or 'nothing is left of the block'}")
@@ -64,7 +67,46 @@ def _address(name: str) -> str:
         address = ip_address(name)
     except ValueError:
         return ""
-    return f"{address}/{128 if isinstance(address, IPv6Address) else 32}"
+    if isinstance(address, IPv6Address):
+        mapped = address.ipv4_mapped
+        return f"{mapped}/32" if mapped else f"{address}/128"
+    return f"{address}/32"
+
+
+def _at(network: Network, address: str) -> Node:
+    """Return the node of an address: the pod's that has it, or one outside the cluster.
+
+    Raises:
+        TargetError: it is inside the cluster, and who has it is not known for sure.
+    """
+    block, name = ip_network(address), address.partition("/")[0]
+    holder = network.landscape.holders.get(name)
+    if holder is None:
+        inner = network.landscape.cluster_block(block)
+        if inner:
+            raise TargetError(
+                f"{name} is inside the cluster ({inner} counts as its addresses; --cluster-cidr names them where they are "
+                "not known), and who has it is not known, so it cannot be judged by address: name the service (NS/NAME)"
+            )
+        return network.address(block)
+    found = _pods_like(network, holder) if holder.kind == "Pod" else []
+    if len(found) == 1 and all(_is_like(holder, end) for end in found[0].ends):
+        return found[0]
+    instead = " or ".join(node.id for node in found) or "the service (NS/NAME)"
+    raise TargetError(
+        f"{name} is the address of {holder.kind} {holder.namespace}/{holder.name} inside the cluster and cannot be judged "
+        f"by address: name {instead}"
+    )
+
+
+def _pods_like(network: Network, holder: Holder) -> list[Node]:
+    """Return the nodes of which pods like this one are a part."""
+    return [node for node in network.nodes.values() if any(_is_like(holder, end) for end in node.ends)]
+
+
+def _is_like(holder: Holder, end: End) -> bool:
+    """Whether NetworkPolicies cannot tell the pod from this end."""
+    return isinstance(end, Endpoint) and (end.namespace, end.labels) == (holder.namespace, holder.labels)
 
 
 def _node(network: Network, name: str) -> Node:

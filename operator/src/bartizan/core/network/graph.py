@@ -82,10 +82,11 @@ class Network:
         self.pairs = Pairs(ends, self.landscape.network_policies)
 
     def add(self, node: Node) -> None:
-        """Take in a node that nothing in the landscape names, so that it can be asked about."""
-        if node.id not in self.nodes:
+        """Take in a node so that it can be asked about: one that nothing names, or of which rules leave nothing."""
+        known = self.nodes.get(node.id)
+        if known is None or not known.ends:
             self._open.clear()
-            self._index([*self.nodes.values(), node])
+            self._index(list({**self.nodes, node.id: node}.values()))
 
     @property
     def snapshot(self) -> Snapshot:

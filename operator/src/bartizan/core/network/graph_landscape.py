@@ -32,9 +32,11 @@ from bartizan.api.names import (
 from bartizan.api.v1alpha1 import SecurityBaselineSpec
 from bartizan.core.model import WITHOUT_CLOCK, ClusterRanges, InvalidPolicy, NamespaceView, PolicyView, Snapshot
 from bartizan.core.network.compile import baseline_policy, compile_network
+from bartizan.core.network.graph_addresses import Holder, read_holders
 from bartizan.core.network.graph_workloads import Workload, read_workloads
 from bartizan.core.network.numbers import numbered
 from bartizan.core.network.peers import NAMESPACE_LABEL
+from bartizan.core.network.ranges import CLOSED, Block, inside, read_block
 from bartizan.core.reasons import Mode
 from bartizan.core.shapes import read_shapes
 from bartizan.core.views import (
@@ -78,6 +80,21 @@ class Landscape:
     namespace_labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     """What had to be assumed, in sentences."""
+    holders: Mapping[str, Holder] = field(default_factory=dict)
+    """Who has an address inside the cluster, where that is known."""
+
+    def cluster_block(self, address: Block) -> str:
+        """Return the block of pods or Services that an address belongs to; empty if it is none of theirs.
+
+        Where nothing tells the pods' range, private addresses are taken for theirs. A node's address is no pod's, and what is
+        closed to everybody (metadata) is no part of a cluster.
+        """
+        ranges, extra = self.snapshot.ranges, self.snapshot.baseline.network.cluster_cidrs
+        if str(address) in ranges.nodes or any(inside(address, closed) for closed in CLOSED):
+            return ""
+        pods = (*ranges.pods, *extra) or ASSUMED_RANGES
+        blocks = (read_block(text) for text in (*pods, *ranges.services))
+        return next((str(block) for block in blocks if block is not None and inside(address, block)), "")
 
 
 def read_landscape(items: Sequence[KubeObject], assumptions: Assumptions) -> Landscape:
@@ -106,6 +123,7 @@ def read_landscape(items: Sequence[KubeObject], assumptions: Assumptions) -> Lan
         network_policies=tuple(sorted(written, key=lambda n: (n["metadata"]["namespace"], n["metadata"]["name"]))),
         namespace_labels=labels,
         notes=(*notes, *unreadable, *assumed),
+        holders=read_holders(items),
     )
 
 

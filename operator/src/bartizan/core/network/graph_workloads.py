@@ -62,7 +62,7 @@ def read_workloads(items: Iterable[KubeObject]) -> tuple[Workload, ...]:
     found: dict[tuple[str, str, str, str], Workload] = {}
     for item in known:
         owner = _controller(item)
-        if (owner and (_namespace(item), *owner) in names) or _ended(item):
+        if (owner and (_namespace(item), *owner) in names) or has_ended(item):
             continue
         one = _workload(item, owner)
         found.setdefault((one.namespace, one.kind, one.name, repr(sorted(one.labels.items()))), one)
@@ -83,11 +83,16 @@ def _workload(item: KubeObject, owner: tuple[str, str] | None) -> Workload:
         namespace=_namespace(item),
         kind=kind,
         name=name,
-        labels={key: value for key, value in labels.items() if key not in _OF_ONE_REPLICA},
+        labels=lasting_labels(labels),
         named_ports=dict(_ports(spec)),
         ip=(item.get("status") or {}).get("podIP") or "",
         host_network=bool(spec.get("hostNetwork")),
     )
+
+
+def lasting_labels(labels: Mapping[str, str]) -> dict[str, str]:
+    """Return the labels that a pod has in common with its replicas."""
+    return {key: value for key, value in labels.items() if key not in _OF_ONE_REPLICA}
 
 
 def _ports(spec: KubeObject) -> Iterable[tuple[str, tuple[int, str]]]:
@@ -102,7 +107,8 @@ def _controller(item: KubeObject) -> tuple[str, str] | None:
     return next(((owner["kind"], owner["name"]) for owner in owners if owner.get("controller")), None)
 
 
-def _ended(item: KubeObject) -> bool:
+def has_ended(item: KubeObject) -> bool:
+    """Whether it is a pod that runs no more."""
     return item["kind"] == "Pod" and (item.get("status") or {}).get("phase") in {"Succeeded", "Failed"}
 
 
