@@ -325,6 +325,53 @@ def test_a_bad_file_is_told_with_its_place_and_hides_no_other(folder, content, s
     assert (done.returncode, done.checks, done.stderr) == (2, ["P-01"], f"bartizan: ./{says}\n")
 
 
+NO_NUMBER = "is no number that JSON has; write a finite one, or quote it where text is meant"
+UNFIT = {
+    "half a surrogate pair": ("bad.json", '"\\\\ud800 \\ud83d\\ude00 \\ud800"', "3:30: cannot be read: \\ud800 is half of a surrogate pair and no character; write the character itself, or both halves"),
+    "the other half": ("bad.json", '"\\uDC00"', "3:9: cannot be read: \\uDC00 is half of a surrogate pair and no character; write the character itself, or both halves"),
+    "half a pair in JSON by another name": ("bad.yaml", '"\\ud800"', "3:9: cannot be read: \\ud800 is half of a surrogate pair and no character; write the character itself, or both halves"),
+    "NaN": ("bad.json", '["NaN", NaN]', f"3:16: cannot be read: NaN {NO_NUMBER}"),
+    "-Infinity": ("bad.json", "-Infinity", f"3:8: cannot be read: -Infinity {NO_NUMBER}"),
+    "a float beyond all": ("bad.json", "1e999", f"3:8: cannot be read: 1e999 {NO_NUMBER}"),
+    "an integer beyond all floats": ("bad.json", "9" * 400, f"3:8: cannot be read: {'9' * 40}… {NO_NUMBER}"),
+    "an integer that Python does not take": ("bad.json", "9" * 5000, f"3:8: cannot be read: {'9' * 40}… {NO_NUMBER}"),
+    "NaN beside half a pair": ("bad.json", '["\\ud800", NaN]', f"3:19: cannot be read: NaN {NO_NUMBER}"),
+    "NaN beside a long integer": ("bad.json", f"[{2**70}, NaN]", f"3:33: cannot be read: NaN {NO_NUMBER}"),
+    "YAML's NaN beside a long integer": ("bad.yml", f"[{2**70}, .nan]", f"3:33: cannot be read: .nan {NO_NUMBER}"),
+    "YAML's infinity beside a long integer": ("bad.yml", f"[{2**70}, -.Inf]", f"3:33: cannot be read: -.Inf {NO_NUMBER}"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value", "says"), UNFIT.values(), ids=UNFIT)
+def test_what_json_cannot_say_is_told_with_its_place_and_hides_no_other(folder, name, value, says):
+    """A number that is none and half a character are named with their line; the other file is judged; exit code 2."""
+    comment = "# so that it is YAML" if name.endswith(".yml") else ""
+    text = (
+        f'{comment}\n{{"apiVersion": "v1", "kind": "Pod", "metadata": {{"name": "x"}}, "spec":\n {{"a": {value}}}}}\n'
+    )
+    (folder / name).write_text(text)
+    done = judged(".", "--ignore", "C")
+    assert (done.returncode, done.checks) == (2, ["P-01"])
+    assert done.stderr == f"bartizan: ./{name}:{says}\n"
+
+
+def test_a_file_whose_policies_judge_may_be_unfit_too(folder):
+    """What `--policy` names is told in the same words."""
+    (folder / "sub").mkdir()
+    (folder / "sub" / "bad.json").write_text('{"apiVersion": "v1", "kind": "Namespace", "a": Infinity}')
+    done = judged(next(str(one) for one in folder.iterdir() if one.is_file()), "--ignore", "C", "--policy", "sub")
+    assert (done.returncode, done.checks) == (2, ["P-01"])
+    assert done.stderr == f"bartizan: sub/bad.json:1:48: cannot be read: Infinity {NO_NUMBER}\n"
+
+
+def test_what_json_cannot_say_harms_nobody_outside_of_manifests(folder):
+    """A chart's values or somebody's data may hold an infinity or half a character: they are passed over."""
+    (folder / "values.yaml").write_text("limit: .inf\n")
+    (folder / "data.json").write_text('{"a": NaN, "b": "\\ud800"}')
+    done = judged(".", "--ignore", "C")
+    assert (done.returncode, done.checks, done.stderr) == (1, ["P-01"], "")
+
+
 def test_a_huge_file_is_refused_by_its_size(folder):
     """A file beyond the bound is not read to its end."""
     with (folder / "bad.yaml").open("wb") as file:

@@ -5,7 +5,6 @@ verb decides. What is no Kubernetes object (a chart's values, somebody's CI sett
 another: whoever looks at ten thousand need not hold them all.
 """
 
-import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +13,8 @@ from typing import Any, Final
 
 from bartizan.api.names import KubeObject
 from bartizan.cli.manifests_folders import STDIN, Source, sources
-from bartizan.cli.manifests_marks import Marks, json_marks, no_marks, position, split
+from bartizan.cli.manifests_json import json_documents
+from bartizan.cli.manifests_marks import Marks, no_marks, position, split
 from bartizan.cli.manifests_rendered import RenderingError, render, rendered_places
 from bartizan.cli.manifests_yaml import Document, SyntaxProblemError, documents
 from bartizan.errors import BartizanError
@@ -164,55 +164,26 @@ def _objects(text: str, source: str, *, marks: bool) -> Iterator[Manifest]:
 def _documents(text: str, source: str, *, marks: bool) -> Iterator[Document]:
     """Read JSON where it is JSON, which is many times faster, and YAML otherwise."""
     if source.lower().endswith(".json"):
-        yield from _json(text, marks=marks)
+        yield from json_documents(text, marks=marks)
     elif text.lstrip()[:1] in {"{", "["}:
         try:
-            yield from list(_json(text, marks=marks))
+            yield from list(json_documents(text, marks=marks))
         except SyntaxProblemError:
             yield from documents(text)
     else:
         yield from documents(text)
 
 
-def _json(text: str, *, marks: bool) -> Iterator[Document]:
-    decoder = json.JSONDecoder(object_pairs_hook=_without_repeats)
-    at = 0
-    while (at := _skip_space(text, at)) < len(text):
-        line = text.count("\n", 0, at) + 1
-        begin = at
-        try:
-            value, at = decoder.raw_decode(text, at)
-        except json.JSONDecodeError as error:
-            raise SyntaxProblemError(error.lineno, error.colno, f"not JSON: {error.msg}") from None
-        except RecursionError:
-            raise SyntaxProblemError(line, 1, "collections lie too deep in each other") from None
-        except _RepeatedKeyError as error:
-            raise SyntaxProblemError(line, 1, f"key {error} stands twice in one object") from None
-        yield Document(value, line, json_marks(text, begin, at) if marks else no_marks())
-
-
-def _skip_space(text: str, at: int) -> int:
-    while at < len(text) and text[at].isspace():
-        at += 1
-    return at
-
-
-class _RepeatedKeyError(ValueError):
-    """A JSON object has a key twice."""
-
-
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        names = [name for name, _ in pairs]
-        raise _RepeatedKeyError(repr(next(name for name in names if names.count(name) > 1)))
-    return result
-
-
 def _expanded(value: Any, document: Document, source: str) -> Iterator[Manifest]:
-    """Yield the object, or the objects of a List; what is no Kubernetes object yields nothing."""
+    """Yield the object, or the objects of a List; what is no Kubernetes object yields nothing.
+
+    Raises:
+        SyntaxProblemError: it is one, and holds what JSON cannot say.
+    """
     if not isinstance(value, dict) or not all(isinstance(value.get(key), str) for key in ("apiVersion", "kind")):
         return
+    if document.unfit:
+        raise document.unfit
     items = value.get("items")
     if not (value["kind"].endswith("List") and isinstance(items, list)):
         yield Manifest(value, Place(source, document.line), document.marks)

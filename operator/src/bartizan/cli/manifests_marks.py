@@ -69,13 +69,18 @@ def locate(value: Any, marks: Marks, steps: Sequence[str | int]) -> tuple[int, i
     return None if found is None else position(found)
 
 
+def json_tokens(text: str, begin: int, end: int) -> Iterator[re.Match[str]]:
+    """Yield strings, signs and words between two offsets; the text is known to be JSON."""
+    yield from _TOKEN.finditer(text, begin, end)
+
+
 def json_marks(text: str, begin: int, end: int) -> Marks:
     """Return the marks of the JSON value between two offsets; the text is known to be JSON."""
     starts = [match.end() for match in re.finditer("\n", text)]
     marks = no_marks()
     open_: list[str] = []
     entry = False
-    for token in _TOKEN.finditer(text, begin, end):
+    for token in json_tokens(text, begin, end):
         word = token[0]
         if word in "]}":
             open_.pop()

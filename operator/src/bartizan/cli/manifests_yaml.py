@@ -5,6 +5,7 @@ Kubernetes keeps as text, lets a later key overwrite an earlier one, and follows
 go-yaml v2, which `kubectl` uses through `sigs.k8s.io/yaml`.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -25,14 +26,16 @@ _CONSTANTS: Final = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **dict.fromkeys(("y", "Y", "yes", "Yes", "YES", "on", "On", "ON", "true", "True", "TRUE"), True),
     **dict.fromkeys(("n", "N", "no", "No", "NO", "off", "Off", "OFF", "false", "False", "FALSE"), False),
-    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), float("inf")),
-    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
-    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
 }
+_UNFIT: Final = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+"""Numbers in YAML that are none in JSON."""
+NO_NUMBER: Final = "is no number that JSON has; write a finite one, or quote it where text is meant"
 _KEYS: Final[dict[str, str]] = {}
 """Plain keys that have been read, by their text: the same few hundred words make up all manifests."""
 _MOST_KEYS: Final = 10_000
 _INTEGER: Final = re.compile(r"[-+]?(0|[1-9][0-9_]*|0[0-7_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|0b[01_]+)")
+_MOST_BITS: Final = 1023
+"""Of an integer that every float can reach."""
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 
 
@@ -52,6 +55,8 @@ class Document:
     value: Any
     line: int
     marks: Marks
+    unfit: SyntaxProblemError | None = None
+    """The first thing in it that JSON cannot say, and so no API server takes."""
 
 
 @dataclass(slots=True)
@@ -103,6 +108,7 @@ class _Reader:
         self._aliased = 0
         self._root: Any = None
         self._marks = no_marks()
+        self._unfit: SyntaxProblemError | None = None
 
     def read(self, text: str) -> Iterator[Document]:
         """Yield documents."""
@@ -120,11 +126,11 @@ class _Reader:
             elif kind is yaml.AliasEvent:
                 self._alias(event)
             elif kind is yaml.DocumentStartEvent:
-                self._root, self._marks, self._anchors = None, no_marks(), {}
+                self._root, self._marks, self._anchors, self._unfit = None, no_marks(), {}, None
                 line = 0
                 continue
             elif kind is yaml.DocumentEndEvent:
-                yield Document(self._root, line, self._marks)
+                yield Document(self._root, line, self._marks, self._unfit)
             if not line:
                 line = event.start_mark.line + 1
 
@@ -141,7 +147,10 @@ class _Reader:
             top.size += 1
             self._mark(event)
         else:
-            self._put(_scalar(event), 1, event)
+            value = _scalar(event)
+            if type(value) is float and not math.isfinite(value) and not self._unfit:
+                self._unfit = _problem(event, f"cannot be read: {event.value} {NO_NUMBER}")
+            self._put(value, 1, event)
 
     def _begin(self, value: Any, event: Any) -> None:
         stack = self._stack
@@ -256,14 +265,28 @@ def _plain(text: str) -> Any:
     if text[0] not in "0123456789+-.":
         return text
     if _INTEGER.fullmatch(text):
-        return _integer(text.replace("_", ""))
-    return float(text) if _FLOAT.fullmatch(text) else text
+        return _integer(text)
+    if _UNFIT.fullmatch(text):
+        return float(text.replace(".", ""))
+    return _float(text) if _FLOAT.fullmatch(text) else text
 
 
-def _integer(text: str) -> int:
-    digits = text.lstrip("+-")
+def _integer(text: str) -> int | str:
+    """Return the integer, or the text where go-yaml finds no number: no digit after 0x, or more than a float reaches."""
+    plain = text.replace("_", "")
+    digits = plain.lstrip("+-")
     octal = len(digits) > 1 and digits[0] == "0" and digits[1].isdigit()
-    return int(text, 8) if octal else int(text, 0)
+    try:
+        value = int(plain, 8) if octal else int(plain, 0)
+    except ValueError:
+        return text
+    return value if value.bit_length() <= _MOST_BITS else text
+
+
+def _float(text: str) -> float | str:
+    """Return the float, or the text where it is beyond all floats: `12e4567`, a commit's name, is text for go-yaml."""
+    value = float(text)
+    return value if math.isfinite(value) else text
 
 
 def _problem(event: Any, text: str) -> SyntaxProblemError:
