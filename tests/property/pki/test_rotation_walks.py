@@ -147,7 +147,7 @@ def test_no_secret_makes_a_decision_raise(secret):
         policy=PKI.policy,
         profile=PKI.profile,
         secret=secret,
-        authorities=plan.issuing,
+        chains=plan.chains,
         bundle_pem=plan.bundle_pem,
         now=NOW,
     )

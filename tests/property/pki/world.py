@@ -89,7 +89,7 @@ class World:
             policy=self.policy,
             profile=self.profile,
             secret=self.secret,
-            authorities=plan.issuing,
+            chains=plan.chains,
             bundle_pem=plan.bundle_pem,
             now=self.now,
         )

@@ -91,7 +91,7 @@ class Pki:
             policy=self.policy,
             profile=self.profile,
             secret=secret,
-            authorities=plan.issuing,
+            chains=plan.chains,
             bundle_pem=plan.bundle_pem,
             now=now,
         )

@@ -10,6 +10,7 @@ from bartizan.core.emit import same_intent
 from bartizan.core.pki.decide import Issue, Keep, Refuse
 from bartizan.core.pki.examine import IssueReason
 from bartizan.core.pki.leaf import renewal_time
+from bartizan.core.pki.pem import read_certificates, to_pem
 from bartizan.core.pki.secret import read_certificate
 from bartizan.core.reasons import Reason
 from unit.pki.builders import HOUR, NOW, SIGNER, a_pki, a_policy_view, with_data
@@ -125,7 +126,7 @@ ISSUE_CASES = [
         "authority no longer in force",
         SECRET,
         NOW,
-        {"authorities": ()},
+        {"chains": ()},
         IssueReason.ISSUER_UNKNOWN,
         f"the authority in tls.crt ({ISSUING}) is not one in force (none)",
     ),
@@ -300,4 +301,34 @@ def test_clamped_certificate_is_not_issued_in_a_loop():
 def test_old_issuing_authority_is_accepted_until_it_ends():
     """A new issuing authority does not make the certificates of the last one wrong."""
     newer = SIGNER.make_issuing(PKI.domain, PKI.root, generation=2, now=NOW)
-    assert isinstance(PKI.decide(SECRET, authorities=(PKI.issuing, newer)), Keep)
+    assert isinstance(PKI.decide(SECRET, chains=((PKI.issuing.certificate,), (newer.certificate,))), Keep)
+
+
+BRIDGE = OTHER.root.certificate
+"""Stands for whatever follows the issuing authority."""
+BRIDGED = ((PKI.issuing.certificate, BRIDGE),)
+
+
+@pytest.mark.parametrize(
+    ("case", "observed", "wanted"),
+    [
+        ("a bridge comes", (), BRIDGED),
+        ("a bridge goes", (BRIDGE,), ((PKI.issuing.certificate,),)),
+        ("something else was appended", (OTHER.issuing.certificate,), BRIDGED),
+    ],
+)
+def test_a_changed_tail_costs_no_key(case, observed, wanted):
+    """Where only what follows the issuing authority differs, the Secret is written anew with the same certificate and key."""
+    secret = with_data(SECRET, tls_crt=b64(pem(SECRET) + to_pem(observed)))
+    answer = PKI.decide(secret, chains=wanted)
+    assert isinstance(answer, Keep), case
+    assert pem(answer.desired) == to_pem((LEAF.certificate, *wanted[0]))
+    assert answer.desired["data"]["tls.key"] == SECRET["data"]["tls.key"]
+
+
+def test_a_chain_is_issued_whole():
+    """The signer puts the whole chain behind a new certificate, and the decision keeps what was so issued."""
+    issued = SIGNER.sign_leaf(PKI.profile, PKI.issuing, chain=BRIDGED[0], now=NOW)
+    assert read_certificates(issued.chain_pem)[1:] == BRIDGED[0]
+    answer = PKI.decide(with_data(SECRET, tls_crt=b64(issued.chain_pem), tls_key=b64(issued.key_pem)), chains=BRIDGED)
+    assert pem(answer.desired) == issued.chain_pem

@@ -66,7 +66,7 @@ class Certificates:
             policy=policy,
             profile=profile,
             secret=secret,
-            authorities=authorities.issuing,
+            chains=authorities.chains,
             bundle_pem=authorities.bundle_pem,
             now=now,
         )
@@ -107,7 +107,9 @@ class Certificates:
         policy = request.policy
         assert authorities.signer is not None  # noqa: S101 -- the caller has looked
         try:
-            leaf = self._signer.sign_leaf(request.profile, authorities.signer, now=now)
+            leaf = self._signer.sign_leaf(
+                request.profile, authorities.signer, chain=authorities.chain_of(authorities.signer), now=now
+            )
         except SignerError as error:
             return _waiting(Reason.AUTHORITY_NOT_READY, f"{decision.message}, but {error}")
         secret = certificate_secret(policy, leaf.chain_pem, leaf.key_pem, request.bundle_pem)
@@ -116,7 +118,7 @@ class Certificates:
                 policy=policy,
                 profile=request.profile,
                 secret=secret,
-                authorities=request.authorities,
+                chains=request.chains,
                 bundle_pem=request.bundle_pem,
                 now=now,
             )

@@ -82,7 +82,14 @@ class BuiltinSigner:
             key_pem=key_pem(key),
         )
 
-    def sign_leaf(self, profile: LeafProfile, authority: Authority, *, now: datetime) -> IssuedLeaf:
+    def sign_leaf(
+        self,
+        profile: LeafProfile,
+        authority: Authority,
+        *,
+        now: datetime,
+        chain: tuple[x509.Certificate, ...] | None = None,
+    ) -> IssuedLeaf:
         """Return a workload's certificate; it ends with its authority at the latest.
 
         Raises:
@@ -91,7 +98,7 @@ class BuiltinSigner:
         if authority.role is not Role.ISSUING:
             raise AuthorityNotUsableError(f"{authority.secret_name} is a root: it signs authorities only")
         return _leaf(
-            authority.certificate,
+            chain or (authority.certificate,),
             authority.key_pem,
             of=authority.secret_name,
             uris=(profile.spiffe_id,),
@@ -107,7 +114,7 @@ class BuiltinSigner:
             AuthorityNotUsableError: the chart's authority is not valid now, or its key is neither RSA nor EC.
         """
         return _leaf(
-            authority.certificate,
+            (authority.certificate,),
             authority.key_pem,
             of="the webhook's authority",
             uris=(),
@@ -118,7 +125,7 @@ class BuiltinSigner:
 
 
 def _leaf(
-    issuer: x509.Certificate,
+    chain: tuple[x509.Certificate, ...],
     issuer_key_pem: bytes,
     *,
     of: str,
@@ -128,9 +135,9 @@ def _leaf(
     now: datetime,
 ) -> IssuedLeaf:
     """Sign a leaf under a new key. One that names a workload serves as client too; one without a URI is a server's."""
-    signing_key = load_key(issuer_key_pem, of=of)
+    issuer, signing_key = chain[0], load_key(issuer_key_pem, of=of)
     times = validity(now, lifetime=lifetime, backdate=BACKDATE, within=issuer)
     key = new_key()
     builder = leaf_builder(key, uris=uris, dns_names=dns_names, client=bool(uris), times=times)
     certificate = signed(builder, signing_key, issuer)
-    return IssuedLeaf(chain_pem=to_pem((certificate, issuer)), key_pem=key_pem(key).decode())
+    return IssuedLeaf(chain_pem=to_pem((certificate, *chain)), key_pem=key_pem(key).decode())

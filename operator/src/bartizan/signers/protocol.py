@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from cryptography import x509
+
 from bartizan.core.model import TrustDomainView
 from bartizan.core.pki.authority import Authority
 from bartizan.core.pki.profile import LeafProfile
@@ -14,7 +16,7 @@ class IssuedLeaf:
     """A certificate just signed, and the key made for it."""
 
     chain_pem: str
-    """The leaf, then its issuing authority."""
+    """The leaf, then its issuing authority, then a bridge where there is one."""
     key_pem: str = field(repr=False)
     """PKCS #8, unencrypted."""
 
@@ -34,8 +36,15 @@ class Signer(Protocol):
         """
         ...
 
-    def sign_leaf(self, profile: LeafProfile, authority: Authority, *, now: datetime) -> IssuedLeaf:
-        """Return a certificate under a new key.
+    def sign_leaf(
+        self,
+        profile: LeafProfile,
+        authority: Authority,
+        *,
+        now: datetime,
+        chain: tuple[x509.Certificate, ...] | None = None,
+    ) -> IssuedLeaf:
+        """Return a certificate under a new key, followed by `chain` (None: by the authority alone).
 
         Raises:
             AuthorityNotUsableError: `authority` cannot sign now.

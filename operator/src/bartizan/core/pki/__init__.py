@@ -7,7 +7,7 @@
     examine    everything that can be wrong with a certificate
     decide     keep, issue or refuse
     authority  the Secret of one generation of an authority, written and read
-    ledger     which authorities the status remembers
+    remembered which authorities the status remembers
     rotation   which authority to make, use, keep, drop, or report as lost
     serving    the same for the webhook's own certificate
     status     what is said about it

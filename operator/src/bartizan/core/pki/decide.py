@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
 
+from cryptography import x509
+
 from bartizan.api.names import MANAGED_BY, MANAGED_BY_LABEL, POLICY_LABEL, KubeObject
 from bartizan.core.model import PolicyView
-from bartizan.core.pki.authority import Authority
 from bartizan.core.pki.examine import Expectation, IssueReason, examine
 from bartizan.core.pki.leaf import LeafView, renewal_time
 from bartizan.core.pki.pem import BUNDLE_KEY, to_pem
@@ -28,8 +29,8 @@ class CertificateInput:
     profile: LeafProfile
     secret: KubeObject | None = field(repr=False)
     """The Secret of the name the policy gives, as observed."""
-    authorities: tuple[Authority, ...]
-    """The issuing authorities in force (`AuthorityPlan.issuing`)."""
+    chains: tuple[tuple[x509.Certificate, ...], ...]
+    """What may follow the certificate: a chain for each issuing authority in force (`AuthorityPlan.chains`)."""
     bundle_pem: str
     """The trust bundle (`AuthorityPlan.bundle_pem`)."""
     now: datetime
@@ -42,7 +43,8 @@ class Keep:
     leaf: LeafView
     next_renewal: datetime
     desired: KubeObject = field(repr=False)
-    """The Secret as it should be, with the observed certificate and key: applied where the observed one differs."""
+    """The Secret as it should be, with the observed certificate and key: applied where the observed one differs. The chain
+    behind the certificate is the one in force now, so a bridge comes and goes without a new key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +86,7 @@ def decide(request: CertificateInput) -> Decision:
         uris=(request.profile.spiffe_id,),
         dns_names=request.profile.dns_names,
         lifetime=request.profile.lifetime,
-        issuers=tuple(authority.certificate for authority in request.authorities),
+        chains=request.chains,
         now=request.now,
     )
     if finding := examine(expected, leaf):
@@ -92,7 +94,9 @@ def decide(request: CertificateInput) -> Decision:
     return Keep(
         leaf=leaf,
         next_renewal=renewal_time(leaf, namespace=policy.namespace, name=name),
-        desired=certificate_secret(policy, to_pem((leaf.certificate, *leaf.chain)), leaf.key_pem, request.bundle_pem),
+        desired=certificate_secret(
+            policy, to_pem((leaf.certificate, *(expected.chain_for(leaf) or ()))), leaf.key_pem, request.bundle_pem
+        ),
     )
 
 

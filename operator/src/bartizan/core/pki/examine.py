@@ -43,9 +43,13 @@ class Expectation:
     uris: tuple[str, ...]
     dns_names: tuple[str, ...]
     lifetime: timedelta
-    issuers: tuple[x509.Certificate, ...]
-    """Authorities that may have signed it."""
+    chains: tuple[tuple[x509.Certificate, ...], ...]
+    """What may follow it in tls.crt: each begins with an authority that may have signed it."""
     now: datetime
+
+    def chain_for(self, leaf: LeafView) -> tuple[x509.Certificate, ...] | None:
+        """Return what should follow the certificate, by the authority that does; None where that one is not in force."""
+        return next((chain for chain in self.chains if leaf.chain[:1] == chain[:1]), None)
 
 
 Finding: TypeAlias = tuple[IssueReason, str]
@@ -78,15 +82,19 @@ def names_agree(expected: Expectation, leaf: LeafView) -> Finding | None:
 
 
 def issuer_stands(expected: Expectation, leaf: LeafView) -> Finding | None:
-    """An authority in force must have signed it, must follow it in tls.crt, and must not end before it."""
-    issuer = next((one for one in expected.issuers if leaf.chain == (one,)), None)
-    if issuer is None:
-        found = ", ".join(public_key_id(one) or "unreadable" for one in leaf.chain) or "none"
-        allowed = ", ".join(public_key_id(one) for one in expected.issuers) or "none"
+    """An authority in force must have signed it, must follow it in tls.crt, and must not end before it.
+
+    What follows the authority is no reason for a new key: the Secret is written again with the right one.
+    """
+    chain = expected.chain_for(leaf)
+    if not chain:
+        found = ", ".join(public_key_id(one) or "unreadable" for one in leaf.chain[:1]) or "none"
+        allowed = ", ".join(public_key_id(one[0]) for one in expected.chains) or "none"
         return (
             IssueReason.ISSUER_UNKNOWN,
             f"the authority in tls.crt ({found}) is not one in force ({allowed})",
         )
+    issuer = chain[0]
     if signed_by(leaf.certificate, issuer):
         return None
     if leaf.not_after > issuer.not_valid_after_utc:
@@ -118,7 +126,7 @@ def lifetime_agrees(expected: Expectation, leaf: LeafView) -> Finding | None:
     want = expected.lifetime + BACKDATE
     bounded = any(
         leaf.not_after == issuer.not_valid_after_utc or leaf.not_before == issuer.not_valid_before_utc
-        for issuer in leaf.chain
+        for issuer in leaf.chain[:1]
     )
     if leaf.span == want or (leaf.span < want and bounded):
         return None

@@ -29,8 +29,8 @@ from bartizan.core.pki.authority import (
     read_authority,
 )
 from bartizan.core.pki.leaf import public_key_id
-from bartizan.core.pki.ledger import known_authorities, remembered_roots
 from bartizan.core.pki.pem import signed_by, to_pem
+from bartizan.core.pki.remembered import known_authorities, remembered_roots
 
 SETTLE: Final = timedelta(hours=168)
 """How long a new root is published before it signs: the longest lifetime of a certificate (`spec.mtls.lifetime`)."""
@@ -80,6 +80,15 @@ class AuthorityPlan:
     def bundle_pem(self) -> str:
         """The trust bundle."""
         return to_pem(self.bundle)
+
+    @property
+    def chains(self) -> tuple[tuple[x509.Certificate, ...], ...]:
+        """What may follow a certificate in tls.crt: one chain for each authority in `issuing`."""
+        return tuple(self.chain_of(authority) for authority in self.issuing)
+
+    def chain_of(self, authority: Authority) -> tuple[x509.Certificate, ...]:
+        """Return what follows a certificate that `authority` signed, nearest first: the authority, then its bridge."""
+        return (authority.certificate,)
 
 
 def plan_authorities(

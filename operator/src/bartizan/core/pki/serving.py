@@ -76,12 +76,12 @@ def decide_serving(
         uris=(),
         dns_names=dns_names,
         lifetime=SERVING_LIFETIME,
-        issuers=(authority.certificate,),
+        chains=((authority.certificate,),),
         now=now,
     )
     if finding := examine(expected, leaf):
         return Issue(reason=finding[0], message=finding[1], force=True)
-    chain_pem = to_pem((leaf.certificate, *leaf.chain))
+    chain_pem = to_pem((leaf.certificate, authority.certificate))
     return Keep(
         leaf=leaf,
         next_renewal=renewal_time(leaf, namespace=namespace, name=name),
