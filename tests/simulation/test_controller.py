@@ -43,6 +43,7 @@ async def test_one_policy_leads_to_exactly_these_writes(rig):
             ("apply", "Secret", "shop/orders-tls", "bartizan/certificates"),
             ("apply-status", "ServiceSecurityPolicy", "shop/orders", "bartizan/status"),
             ("apply-status", "TrustDomain", "default", "bartizan/status"),
+            ("create", "ConfigMap", f"{RELEASE}/bartizan-ledger-default-1", "bartizan/ledger"),
         ]
         places = [place for _, _, place, _ in writes]
         assert places.index("shop/ssp-orders") < places.index("shop/bartizan-baseline")

@@ -182,3 +182,46 @@ async def test_news_come_in_between_looks_that_never_wait():
     serving.cancel()
     await asyncio.gather(serving, return_exceptions=True)
     assert looks.index(1000) < 5
+
+
+@given(keys=st.integers(1, 30), workers=st.integers(1, 3))
+def test_waiting_aside_keeps_nobody_out(keys, workers):
+    """Whoever waits aside is replaced meanwhile, so that all can wait for the same; afterwards there are as many as before."""
+
+    async def play() -> None:
+        queue: WorkQueue[int] = WorkQueue(FakeClock())
+        shared, waiting, busy = asyncio.Event(), set(), {"now": 0, "most": 0}
+
+        async def work(key: int) -> None:
+            async with queue.aside():
+                waiting.add(key)
+                await shared.wait()
+
+        async def plain(_: int) -> None:
+            busy["now"] += 1
+            busy["most"] = max(busy["most"], busy["now"])
+            await asyncio.sleep(0)
+            busy["now"] -= 1
+
+        serving = asyncio.create_task(queue.serve(lambda key: work(key) if key < keys else plain(key), workers=workers))
+        for key in range(keys):
+            queue.add(key)
+        await FakeClock().advance(timedelta(0))
+        assert waiting == set(range(keys))
+        shared.set()
+        await FakeClock().advance(timedelta(0))
+        for key in range(keys, keys + 100):
+            queue.add(key)
+            queue.add(key + 100)
+        for _ in range(10):
+            await FakeClock().advance(timedelta(0))
+        assert not len(queue)
+        busy["most"] = 0
+        for key in range(keys, keys + 100):
+            queue.add(key)
+        await FakeClock().advance(timedelta(0))
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+        assert busy["most"] <= workers
+
+    asyncio.run(play())

@@ -41,6 +41,7 @@ NAMESPACE: Final = Kind("v1", "Namespace", "namespaces", namespaced=False)
 NODE: Final = Kind("v1", "Node", "nodes", namespaced=False)
 POD: Final = Kind("v1", "Pod", "pods")
 SECRET: Final = Kind("v1", "Secret", "secrets")
+CONFIG_MAP: Final = Kind("v1", "ConfigMap", "configmaps")
 SERVICE: Final = Kind("v1", "Service", "services")
 LEASE: Final = Kind("coordination.k8s.io/v1", "Lease", "leases")
 ENDPOINT_SLICE: Final = Kind("discovery.k8s.io/v1", "EndpointSlice", "endpointslices")
@@ -87,6 +88,7 @@ ALL: Final = (
     NODE,
     POD,
     SECRET,
+    CONFIG_MAP,
     SERVICE,
     LEASE,
     EVENT,

@@ -31,6 +31,8 @@ AUTHORITY_ROLE_LABEL: Final = f"{GROUP}/authority-role"
 """On an authority's Secret: `root` or `issuing`."""
 AUTHORITY_GENERATION_LABEL: Final = f"{GROUP}/authority-generation"
 """On an authority's Secret: counts up from 1 within its role."""
+LEDGER_LABEL: Final = f"{GROUP}/ledger"
+"""On the ConfigMaps that say which certificates were issued: `issued`."""
 
 BASELINE_NETWORK_POLICY: Final = "bartizan-baseline"
 METADATA_NETWORK_POLICY: Final = "bartizan-metadata"

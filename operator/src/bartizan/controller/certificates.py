@@ -11,12 +11,14 @@ from typing import Final
 from bartizan.api.kinds import SECRET, TRUST_DOMAIN
 from bartizan.api.names import DEFAULT_NAME, TRUST_DOMAIN_LABEL, KubeObject
 from bartizan.controller.errors import UnstableDecisionError
+from bartizan.controller.ledger import Ledger
 from bartizan.controller.world import World
 from bartizan.core.model import PolicyView, Snapshot, TrustDomainView
 from bartizan.core.observations import certificate as observed_as
 from bartizan.core.ownership import upkeep, without_intruders
 from bartizan.core.pki.authority import authority_label
 from bartizan.core.pki.decide import CertificateInput, Issue, Keep, Refuse, decide
+from bartizan.core.pki.ledger import LedgerRow
 from bartizan.core.pki.profile import LeafProfile, leaf_profile
 from bartizan.core.pki.rotation import AuthorityPlan, plan_authorities
 from bartizan.core.pki.secret import certificate_secret
@@ -41,19 +43,21 @@ class _Cached:
 class Certificates:
     """Decides and signs, for one policy at a time."""
 
-    def __init__(self, world: World, signer: Signer) -> None:
-        """Read authorities from `world` and sign with `signer`."""
+    def __init__(self, world: World, signer: Signer, ledger: Ledger) -> None:
+        """Read authorities from `world`, sign with `signer`, and write down in `ledger` what was signed."""
         self._world = world
         self._signer = signer
+        self._ledger = ledger
         self._cache: dict[str, _Cached] = {}
 
-    def outcome(
+    async def outcome(
         self, policy: PolicyView, secret: KubeObject | None, snapshot: Snapshot, now: datetime
     ) -> CertificateOutcome:
         """Return what becomes of the policy's certificate. `secret` is whatever bears the Secret's name.
 
         Raises:
             UnstableDecisionError: the decision does not accept what was signed for it.
+            KubeError, NotLeaderError, LedgerBusyError: what was signed could not be written down; it is thrown away.
         """
         domain = self._world.trust_domain(policy.spec.identity.trust_domain)
         if domain is None:
@@ -82,7 +86,7 @@ class Certificates:
             return _kept(policy, decision, applies, profile, now)
         if authorities.signer is None:
             return _no_signer(domain, authorities)
-        return self._issued(request, decision, authorities, now)
+        return await self._issued(request, decision, authorities, now)
 
     def authorities(self, domain: TrustDomainView, now: datetime) -> AuthorityPlan:
         """Return the authorities of a trust domain as last seen; what there is to make is not made here."""
@@ -101,7 +105,7 @@ class Certificates:
         self._cache[domain.name] = _Cached(versions, now + _CACHED_FOR, plan)
         return plan
 
-    def _issued(
+    async def _issued(
         self, request: CertificateInput, decision: Issue, authorities: AuthorityPlan, now: datetime
     ) -> CertificateOutcome:
         policy = request.policy
@@ -127,6 +131,16 @@ class Certificates:
             raise UnstableDecisionError(
                 f"the certificate just issued for {policy.namespace}/{policy.name} would not be kept: {verdict.message}"
             )
+        await self._ledger.record(
+            LedgerRow(
+                trust_domain=policy.spec.identity.trust_domain,
+                serial=verdict.leaf.serial,
+                authority=authorities.signer.id,
+                subject=f"{policy.namespace}/{policy.account}",
+                holder=policy.uid,
+                not_after=verdict.leaf.not_after,
+            )
+        )
         apply = Apply(item=secret, manager="bartizan/certificates", force=decision.force)
         return _kept(policy, verdict, (apply,), request.profile, now)
 

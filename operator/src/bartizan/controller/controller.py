@@ -21,6 +21,7 @@ from bartizan.controller.discovery import Discovery
 from bartizan.controller.errors import ControllerError, NotLeaderError
 from bartizan.controller.intake import Intake
 from bartizan.controller.keys import TIERS_KEY, Key, Subject, first_things_first, policy_key
+from bartizan.controller.ledger import Ledger
 from bartizan.controller.meter import Meter, NoMeter
 from bartizan.controller.names import NameResolver, NameWatch
 from bartizan.controller.queue import WorkQueue
@@ -99,8 +100,7 @@ class Controller:
         """Build the parts; nothing is asked of the API server yet. Without `resolver` DNS names have no addresses."""
         self._clock = clock or SystemClock()
         self._meter = meter or NoMeter()
-        self._leadership = leadership
-        self._place = place
+        self._leadership, self._place = leadership, place
         self.world = World(release_namespace=place.release.namespace)
         self.queue: WorkQueue[Key] = WorkQueue(self._clock)
         intake = Intake(self.world, self._enqueue)
@@ -109,6 +109,14 @@ class Controller:
         self._sources = (*sources(self.world, intake), *own)
         self._names = self._name_watch(resolver) if resolver else None
         self._secrets = CertificateSecrets(api, self.world, intake, on_synced=self._secrets_synced, clock=self._clock)
+        self._ledger = Ledger(
+            api,
+            namespace=place.release.namespace,
+            clock=self._clock,
+            may_write=lambda: leadership.is_leader,
+            aside=self.queue.aside,
+            wrote=self._meter.wrote,
+        )
         self._reconciler = self._reconciling(api, intake, recorder)
         self._synced = False
         self._work: asyncio.Task[None] | None = None
@@ -156,7 +164,7 @@ class Controller:
             world=self.world,
             api=api,
             writer=writer,
-            certificates=Certificates(self.world, signer),
+            certificates=Certificates(self.world, signer, self._ledger),
             authorities=Authorities(api, writer, signer, release, self._meter),
             controller=ServiceAccountRef(namespace=release.namespace, name=self._place.account),
             prober=ServiceAccountRef(namespace=release.namespace, name=self._place.prober)
@@ -204,6 +212,7 @@ class Controller:
         _log.info("leading: writing begins")
         self._meter.leads(leader=True)
         self.queue.clear()
+        self._ledger.forget()
         for key in sorted(self.world.all_keys(), key=first_things_first):
             self.queue.add(key)
         self._work = asyncio.create_task(self._serve())

@@ -9,7 +9,8 @@ and a revocation must not wait until every policy has been looked at once more.
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Final, Generic, TypeVar
 
@@ -21,6 +22,8 @@ FIRST_DELAY: Final = timedelta(milliseconds=5)
 """The wait before the first retry of a key; it doubles with each failure in a row."""
 LONGEST_DELAY: Final = timedelta(minutes=5)
 """The longest wait between two retries of a key."""
+MOST_ASIDE: Final = 200
+"""How many workers may wait aside at once, each replaced by another: as many keys are half done when the process dies."""
 
 
 class WorkQueue(Generic[K]):
@@ -41,6 +44,9 @@ class WorkQueue(Generic[K]):
         self._failures: dict[K, int] = {}
         self._delayed: dict[K, tuple[float, asyncio.Task[None]]] = {}
         self._wake = asyncio.Event()
+        self._aside = 0
+        self._running = 0
+        self._hire: Callable[[], object] = lambda: None
 
     def __len__(self) -> int:
         """How many keys wait to be taken now; those in flight or put off don't count."""
@@ -126,11 +132,30 @@ class WorkQueue(Generic[K]):
     async def serve(self, work: Callable[[K], Awaitable[None]], *, workers: int) -> None:
         """Give keys to `work`, at most `workers` at a time, until cancelled. `work` must not raise."""
         async with asyncio.TaskGroup() as group:
+            self._running = self._aside = 0
+            self._hire = lambda: group.create_task(self._serve_one(work, workers))
             for _ in range(workers):
-                group.create_task(self._serve_one(work))
+                self._hire()
 
-    async def _serve_one(self, work: Callable[[K], Awaitable[None]]) -> None:
-        while True:
+    @asynccontextmanager
+    async def aside(self) -> AsyncIterator[None]:
+        """Within it the worker only waits for somebody else: another one serves in its place meanwhile.
+
+        So many keys can wait for one write that they share, although few are worked on at once.
+        """
+        if self._aside >= MOST_ASIDE:
+            yield
+            return
+        self._aside += 1
+        self._hire()
+        try:
+            yield
+        finally:
+            self._aside -= 1
+
+    async def _serve_one(self, work: Callable[[K], Awaitable[None]], workers: int) -> None:
+        self._running += 1
+        while self._running <= workers + self._aside:
             key = await self.take()
             try:
                 await work(key)
@@ -138,6 +163,7 @@ class WorkQueue(Generic[K]):
                 self.done(key)
             # A look that finds nothing to do never waits: a queue full of those would keep out what goes ahead of them.
             await asyncio.sleep(0)
+        self._running -= 1
 
     def _push(self, key: K) -> None:
         (self._first_ready if key in self._ahead else self._ready).append(key)

@@ -152,10 +152,12 @@ class Reconciler:
             return Plan()
         snapshot = self._world.snapshot()
         governed = snapshot.mode(key.namespace) is not Mode.NOT_GOVERNED
-        network_policy = await self._found(NETWORK_POLICY, key.namespace, network_policy_name(key.name), look=governed)
         certificate = None
         if isinstance(policy, PolicyView) and governed:
             certificate = await self._certificate(policy, snapshot, now)
+            if self._world.policy(policy.key) is not policy:
+                return Plan()  # it changed while its certificate was written down, and is queued again for that
+        network_policy = await self._found(NETWORK_POLICY, key.namespace, network_policy_name(key.name), look=governed)
         observed = PolicyObserved(
             item=item,
             network_policy=network_policy,
@@ -182,7 +184,7 @@ class Reconciler:
             return unreachable(policy.namespace, settled=now - since >= _PATIENCE)
         self._waiting_since.pop(policy.namespace, None)
         secret = await self._found(SECRET, policy.namespace, policy.spec.secret_name(policy.name))
-        return self._certificates.outcome(policy, secret, snapshot, now)
+        return await self._certificates.outcome(policy, secret, snapshot, now)
 
     def _plan_namespace(self, key: Key) -> Plan:
         snapshot = self._world.snapshot()

@@ -20,6 +20,7 @@ FieldManager = Literal[
     "bartizan/serving",
     "bartizan/status",
     "bartizan/probes",
+    "bartizan/ledger",
 ]
 """One writer and purpose each, so that `kubectl get --show-managed-fields` tells who wrote what."""
 

@@ -8,6 +8,8 @@
     decide     keep, issue or refuse
     authority  the Secret of one generation of an authority, written and read
     remembered which authorities the status remembers
+    ledger     the rows of issued certificates and the ConfigMaps that hold them
+    book       the ledger of one trust domain as a value that grows
     rotation   which authority to make, use, keep, drop, or report as lost
     serving    the same for the webhook's own certificate
     status     what is said about it
