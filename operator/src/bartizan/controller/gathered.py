@@ -8,7 +8,7 @@ from bartizan.core.isolation import touched_namespaces
 from bartizan.core.model import InvalidPolicy, PolicyView
 from bartizan.core.network.compile import neighbours
 from bartizan.core.network.proof import Reports, read_report, speaks_of
-from bartizan.core.ownership import is_ours
+from bartizan.core.ownership import belongs, is_ours
 
 
 def around(world: World, policy: PolicyView | InvalidPolicy, observed: KubeObject | None) -> tuple[KubeObject, ...]:
@@ -54,9 +54,5 @@ def strays(world: World, policy: PolicyView | InvalidPolicy) -> tuple[KubeObject
     if all(item["metadata"]["name"] != name for item in mine):
         return ()
     return tuple(
-        item for item in mine if item["metadata"]["name"] != name and _owned(item, policy.uid) and is_ours(item)
+        item for item in mine if item["metadata"]["name"] != name and belongs(item, policy.uid) and is_ours(item)
     )
-
-
-def _owned(item: KubeObject, uid: str) -> bool:
-    return any(owner.get("uid") == uid for owner in item["metadata"].get("ownerReferences") or ())

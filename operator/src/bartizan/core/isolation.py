@@ -13,13 +13,12 @@ from bartizan.core.network.atoms import read_atoms
 from bartizan.core.network.backends.plan import is_foreign
 from bartizan.core.network.callers import ingress_rules
 from bartizan.core.network.compile import CompiledNetwork, former_name
-from bartizan.core.network.former import belongs
 from bartizan.core.network.hold import Hold, first_isolation
 from bartizan.core.network.numbers import shapes_of
 from bartizan.core.network.peers import NAMESPACE_LABEL
 from bartizan.core.network.proof import PROOF_AGE, Reports
 from bartizan.core.network.rollout import PATIENCE, Around, next_step
-from bartizan.core.ownership import is_ours, removal, spelled_out, upkeep
+from bartizan.core.ownership import belongs, is_ours, removal, spelled_out, upkeep
 from bartizan.core.plan import LOOK_AGAIN, SOON, Apply, Delete
 from bartizan.core.reasons import Mode
 from bartizan.core.select import describe
@@ -157,7 +156,7 @@ def former_ones(policy: PolicyView, network_policies: Iterable[KubeObject]) -> t
     """Return the policy's NetworkPolicies for pods of former selectors."""
     prefix = former_name(policy, policy.spec.workload.selector).rpartition(".")[0] + "."
     return tuple(
-        item for item in network_policies if belongs(item, policy) and item["metadata"]["name"].startswith(prefix)
+        item for item in network_policies if belongs(item, policy.uid) and item["metadata"]["name"].startswith(prefix)
     )
 
 
