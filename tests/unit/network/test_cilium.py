@@ -7,8 +7,9 @@ import pytest
 
 from bartizan.core.capabilities import Capabilities
 from bartizan.core.model import ClusterRanges, ResolvedName
-from bartizan.core.network.backends.plan import abandoned, carried, plan_beside
+from bartizan.core.network.backends.plan import carried, plan_beside
 from bartizan.core.network.compile import compile_network
+from bartizan.core.ownership import abandoned
 from bartizan.core.reasons import Mode
 from unit.network.building import RANGES, a_policy, a_world, edges_of
 
@@ -186,6 +187,6 @@ def test_an_object_is_written_once_repaired_and_pruned():
     wider = stored({**item, "spec": {**item["spec"], "egress": [{"toEntities": ["all"]}]}})
     assert [apply.force for apply in plan_beside(MAILER, (item,), wider).applies] == [True]
     assert [delete.uid for delete in plan_beside(MAILER, (), stored(item)).deletes] == ["its-own"]
-    assert abandoned(MAILER, FOREIGN) == abandoned(MAILER, None) == ()
+    assert abandoned(FOREIGN, owner_uid=MAILER.uid) == abandoned(None, owner_uid=MAILER.uid) == ()
     in_the_way = plan_beside(MAILER, (item,), FOREIGN)
     assert (in_the_way.applies, in_the_way.kept, in_the_way.conflict) == ((), (), True)

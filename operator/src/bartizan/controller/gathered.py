@@ -8,7 +8,7 @@ from bartizan.core.isolation import touched_namespaces
 from bartizan.core.model import InvalidPolicy, PolicyView
 from bartizan.core.network.compile import neighbours
 from bartizan.core.network.proof import Reports, read_report, speaks_of
-from bartizan.core.ownership import belongs, is_ours
+from bartizan.core.ownership import belongs, is_foreign, is_ours
 
 
 def around(world: World, policy: PolicyView | InvalidPolicy, observed: KubeObject | None) -> tuple[KubeObject, ...]:
@@ -20,8 +20,7 @@ def around(world: World, policy: PolicyView | InvalidPolicy, observed: KubeObjec
 
 def isolation_taken(world: World, namespace: str) -> bool:
     """Return whether somebody else's NetworkPolicy bears the name of the namespace's isolation."""
-    item = world.item(NETWORK_POLICY, namespace, BASELINE_NETWORK_POLICY)
-    return item is not None and not is_ours(item)
+    return is_foreign(world.item(NETWORK_POLICY, namespace, BASELINE_NETWORK_POLICY))
 
 
 def surroundings(world: World, policy: PolicyView | InvalidPolicy) -> Surroundings:
