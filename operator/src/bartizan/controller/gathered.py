@@ -18,6 +18,12 @@ def around(world: World, policy: PolicyView | InvalidPolicy, observed: KubeObjec
     return tuple(item for item in found if is_ours(item))
 
 
+def isolation(world: World, namespace: str) -> KubeObject | None:
+    """Return the namespace's isolation, if bartizan made what bears its name."""
+    item = world.item(NETWORK_POLICY, namespace, BASELINE_NETWORK_POLICY)
+    return None if is_foreign(item) else item
+
+
 def isolation_taken(world: World, namespace: str) -> bool:
     """Return whether somebody else's NetworkPolicy bears the name of the namespace's isolation."""
     return is_foreign(world.item(NETWORK_POLICY, namespace, BASELINE_NETWORK_POLICY))
