@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from bartizan.api.names import HASH_ANNOTATION, KubeObject
 from bartizan.core.emit import sealed
-from bartizan.core.network.ports import PortRange, merged, port_entry
+from bartizan.core.network.ports import PortRange, by_ports, port_entry
 from bartizan.core.network.verdicts import Grant
 
 Way: TypeAlias = Literal["ingress", "egress"]
@@ -73,20 +73,12 @@ def with_atoms(network_policy: KubeObject, atoms: Atoms) -> KubeObject:
 
 def section(way: Way, grants: Iterable[Grant]) -> KubeObject:
     """Return the field with its rules; without rules the field is left out, as the API server would drop it."""
-    rules = [{_PEERS[way]: peers, "ports": [port_entry(port) for port in ports]} for ports, peers in _joined(grants)]
+    opened = by_ports((json.dumps(grant.peer, sort_keys=True), grant.ports) for grant in grants)
+    rules = [
+        {_PEERS[way]: [json.loads(peer) for peer in peers], "ports": [port_entry(port) for port in ports]}
+        for ports, peers in opened
+    ]
     return {way: rules} if rules else {}
-
-
-def _joined(grants: Iterable[Grant]) -> list[tuple[tuple[PortRange, ...], list[KubeObject]]]:
-    """Return ports and peers of each rule: first all ports of a peer together, then all peers with the same ports."""
-    ports_of: dict[str, set[PortRange]] = {}
-    for grant in grants:
-        if grant.ports:
-            ports_of.setdefault(json.dumps(grant.peer, sort_keys=True), set()).update(grant.ports)
-    peers_of: dict[tuple[PortRange, ...], list[KubeObject]] = {}
-    for peer, ports in sorted(ports_of.items()):
-        peers_of.setdefault(merged(ports), []).append(json.loads(peer))
-    return sorted(peers_of.items(), key=lambda rule: rule[0])
 
 
 def less(whole: Atoms, part: Atoms) -> Atoms:

@@ -111,6 +111,18 @@ def merged(ports: Iterable[PortRange]) -> tuple[PortRange, ...]:
     return tuple(sorted((*ranges, *singles)))
 
 
+def by_ports(opened: Iterable[tuple[str, Iterable[PortRange]]]) -> list[tuple[tuple[PortRange, ...], list[str]]]:
+    """Return ports and peers of each rule, sorted: first all ports of a peer together, then all peers with the same ports."""
+    ports_of: dict[str, set[PortRange]] = {}
+    for peer, ports in opened:
+        ports_of.setdefault(peer, set()).update(ports)
+    peers_of: dict[tuple[PortRange, ...], list[str]] = {}
+    for peer, found in sorted(ports_of.items()):
+        if found:
+            peers_of.setdefault(merged(found), []).append(peer)
+    return sorted(peers_of.items())
+
+
 def port_entry(port: PortRange) -> dict[str, Any]:
     """Return the NetworkPolicy port of a range."""
     entry: dict[str, Any] = {"protocol": port.protocol, "port": port.first}
