@@ -7,11 +7,11 @@ between the two, put together again in the same canonical form that the compiler
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from bartizan.api.names import HASH_ANNOTATION, KubeObject
 from bartizan.core.emit import sealed
-from bartizan.core.network.ports import PortRange, by_ports, port_entry
+from bartizan.core.network.ports import PortRange, by_ports, port_entry, read_entry
 from bartizan.core.network.verdicts import Grant
 
 Way: TypeAlias = Literal["ingress", "egress"]
@@ -48,7 +48,7 @@ def read_atoms(network_policy: KubeObject | None) -> Atoms:
     found: dict[Side, set[PortRange]] = {}
     for way in _WAYS:
         for rule in ((network_policy or {}).get("spec") or {}).get(way) or ():
-            ports = {_port(entry) for entry in rule["ports"]}
+            ports = {read_entry(entry) for entry in rule["ports"]}
             for peer in rule[_PEERS[way]]:
                 found.setdefault(side(way, peer), set()).update(ports)
     return {key: frozenset(ports) for key, ports in found.items()}
@@ -121,7 +121,3 @@ def _around(span: PortRange, hole: PortRange) -> list[PortRange]:
 
 def _lean(atoms: Atoms) -> Atoms:
     return {key: ports for key, ports in atoms.items() if ports}
-
-
-def _port(entry: Mapping[str, Any]) -> PortRange:
-    return PortRange(entry["port"], entry.get("endPort") or entry["port"], entry["protocol"])

@@ -4,7 +4,7 @@ NetworkPolicy resolves port names in every pod anew and plugins disagree how; ba
 policy that owns them. Protocol and number are always explicit: an absent protocol means TCP, an absent port means all ports.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,6 +121,11 @@ def by_ports(opened: Iterable[tuple[str, Iterable[PortRange]]]) -> list[tuple[tu
         if found:
             peers_of.setdefault(merged(found), []).append(peer)
     return sorted(peers_of.items())
+
+
+def read_entry(entry: Mapping[str, Any]) -> PortRange:
+    """Return the ports of an entry that `port_entry` wrote."""
+    return PortRange(entry["port"], entry.get("endPort") or entry["port"], entry["protocol"])
 
 
 def port_entry(port: PortRange) -> dict[str, Any]:
