@@ -8,7 +8,7 @@ import re
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bartizan.core.capabilities import Capabilities
@@ -143,6 +143,13 @@ def by_cilium(spec, flow, asked):
 
 @settings(max_examples=60, deadline=None)
 @given(rules=st.lists(st.one_of(names, blocks), min_size=1, max_size=4), dns=answers)
+@example(
+    rules=[
+        {"to": {"fqdn": "api.example.com"}, "ports": [{"port": 440, "endPort": 450}]},
+        {"to": {"cidr": "10.20.0.0/16"}, "ports": [{"port": 443}]},
+    ],
+    dns={"api.example.com": {"10.20.0.1"}},
+)
 def test_both_objects_allow_exactly_what_is_declared(rules, dns):
     """For every address and port: open if and only if a rule declares it, by address or by a name that DNS points there."""
     policy = a_policy_view("orders", "shop", network={"egress": rules})

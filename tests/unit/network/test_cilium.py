@@ -7,8 +7,9 @@ import pytest
 
 from bartizan.core.capabilities import Capabilities
 from bartizan.core.model import ClusterRanges, ResolvedName
-from bartizan.core.network.backends.plan import abandoned, carried, plan_beside
+from bartizan.core.network.backends.plan import carried, plan_beside
 from bartizan.core.network.compile import compile_network
+from bartizan.core.ownership import abandoned
 from bartizan.core.reasons import Mode
 from unit.network.building import RANGES, a_policy, a_world, edges_of
 
@@ -177,6 +178,25 @@ def test_a_name_never_leads_to_metadata_or_private_addresses_but_declared_blocks
     assert deny["toPorts"] == [{"ports": [{"port": "587", "protocol": "TCP"}]}]
 
 
+def test_an_address_opened_on_one_port_of_a_names_range_stays_denied_on_the_others():
+    """A denial is cut out port by port: 443 to the block is declared, 440 to 442 and 444 to 450 are not."""
+    egress = [
+        {"to": {"fqdn": "smtp.example.com"}, "ports": [{"port": 440, "endPort": 450}]},
+        {"to": {"cidr": "10.20.0.0/16"}, "ports": [{"port": 443}]},
+    ]
+    denied = {
+        (entry["port"], entry.get("endPort")): {one["cidr"]: one.get("except", []) for one in deny["toCIDRSet"]}
+        for deny in beside(a_policy("shop/mailer", egress=egress), ranges=ClusterRanges())["egressDeny"]
+        for ports in deny["toPorts"]
+        for entry in ports["ports"]
+    }
+    assert {ports: blocks["10.0.0.0/8"] for ports, blocks in denied.items()} == {
+        ("440", 442): [],
+        ("443", None): ["10.20.0.0/16"],
+        ("444", 450): [],
+    }
+
+
 def test_an_object_is_written_once_repaired_and_pruned():
     """Without force when new, by force when somebody changed it, deleted when nothing is to be said; others' are left alone."""
     (item,) = with_cilium(MAILER).beside
@@ -186,6 +206,6 @@ def test_an_object_is_written_once_repaired_and_pruned():
     wider = stored({**item, "spec": {**item["spec"], "egress": [{"toEntities": ["all"]}]}})
     assert [apply.force for apply in plan_beside(MAILER, (item,), wider).applies] == [True]
     assert [delete.uid for delete in plan_beside(MAILER, (), stored(item)).deletes] == ["its-own"]
-    assert abandoned(MAILER, FOREIGN) == abandoned(MAILER, None) == ()
+    assert abandoned(FOREIGN, owner_uid=MAILER.uid) == abandoned(None, owner_uid=MAILER.uid) == ()
     in_the_way = plan_beside(MAILER, (item,), FOREIGN)
     assert (in_the_way.applies, in_the_way.kept, in_the_way.conflict) == ((), (), True)

@@ -8,13 +8,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
-from bartizan.api.kinds import CILIUM_NETWORK_POLICY, CLUSTER_NETWORK_POLICY, NETWORK_POLICY, Kind
+from bartizan.api.kinds import CILIUM_NETWORK_POLICY, CLUSTER_NETWORK_POLICY, Kind
 from bartizan.api.names import BASELINE_NETWORK_POLICY, METADATA_NETWORK_POLICY, KubeObject, network_policy_name
+from bartizan.controller.gathered import isolation
 from bartizan.controller.world import World
 from bartizan.core.model import InvalidPolicy, PolicyView, Snapshot
 from bartizan.core.network.backends.cilium import wants_cilium
 from bartizan.core.network.backends.tiers import TiersObserved, plan_tiers
-from bartizan.core.ownership import is_ours
 from bartizan.core.plan import Plan
 
 
@@ -44,10 +44,7 @@ class Beside:
         snapshot = self._world.snapshot()
         if not snapshot.capabilities.cluster_network_policy:
             return Plan()
-        standing = {
-            name: self._world.item(NETWORK_POLICY, name, BASELINE_NETWORK_POLICY) for name in snapshot.namespaces
-        }
-        isolated = frozenset(name for name, item in standing.items() if item and is_ours(item))
+        isolated = frozenset(name for name in snapshot.namespaces if isolation(self._world, name))
         look = bool(isolated)
         observed = TiersObserved(
             baseline=await self._find(CLUSTER_NETWORK_POLICY, "", BASELINE_NETWORK_POLICY, look=look),

@@ -8,7 +8,7 @@ from bartizan.core.isolation import touched_namespaces
 from bartizan.core.model import InvalidPolicy, PolicyView
 from bartizan.core.network.compile import neighbours
 from bartizan.core.network.proof import Reports, read_report, speaks_of
-from bartizan.core.ownership import is_ours
+from bartizan.core.ownership import belongs, is_foreign, is_ours
 
 
 def around(world: World, policy: PolicyView | InvalidPolicy, observed: KubeObject | None) -> tuple[KubeObject, ...]:
@@ -18,10 +18,15 @@ def around(world: World, policy: PolicyView | InvalidPolicy, observed: KubeObjec
     return tuple(item for item in found if is_ours(item))
 
 
+def isolation(world: World, namespace: str) -> KubeObject | None:
+    """Return the namespace's isolation, if bartizan made what bears its name."""
+    item = world.item(NETWORK_POLICY, namespace, BASELINE_NETWORK_POLICY)
+    return None if is_foreign(item) else item
+
+
 def isolation_taken(world: World, namespace: str) -> bool:
     """Return whether somebody else's NetworkPolicy bears the name of the namespace's isolation."""
-    item = world.item(NETWORK_POLICY, namespace, BASELINE_NETWORK_POLICY)
-    return item is not None and not is_ours(item)
+    return is_foreign(world.item(NETWORK_POLICY, namespace, BASELINE_NETWORK_POLICY))
 
 
 def surroundings(world: World, policy: PolicyView | InvalidPolicy) -> Surroundings:
@@ -54,9 +59,5 @@ def strays(world: World, policy: PolicyView | InvalidPolicy) -> tuple[KubeObject
     if all(item["metadata"]["name"] != name for item in mine):
         return ()
     return tuple(
-        item for item in mine if item["metadata"]["name"] != name and _owned(item, policy.uid) and is_ours(item)
+        item for item in mine if item["metadata"]["name"] != name and belongs(item, policy.uid) and is_ours(item)
     )
-
-
-def _owned(item: KubeObject, uid: str) -> bool:
-    return any(owner.get("uid") == uid for owner in item["metadata"].get("ownerReferences") or ())

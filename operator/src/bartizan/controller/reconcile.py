@@ -12,7 +12,6 @@ import structlog
 
 from bartizan.api.kinds import NETWORK_POLICY, POLICY, POLICY_INDEX, ROLE, ROLE_BINDING, SECRET, TRUST_DOMAIN, Kind
 from bartizan.api.names import (
-    BASELINE_NETWORK_POLICY,
     INDEX_NAME,
     KubeObject,
     api_access_name,
@@ -21,7 +20,7 @@ from bartizan.api.names import (
 from bartizan.controller.authorities import Authorities, plan_unreadable
 from bartizan.controller.beside import Beside
 from bartizan.controller.certificates import Certificates, unreachable
-from bartizan.controller.gathered import around, isolation_taken, reports, strays, surroundings
+from bartizan.controller.gathered import around, isolation, isolation_taken, reports, strays, surroundings
 from bartizan.controller.keys import Key, Subject
 from bartizan.controller.meter import Meter
 from bartizan.controller.world import World
@@ -161,7 +160,7 @@ class Reconciler:
         observed = PolicyObserved(
             item=item,
             network_policy=network_policy,
-            isolation=self._isolation(key.namespace),
+            isolation=isolation(self._world, key.namespace),
             isolation_taken=isolation_taken(self._world, key.namespace),
             index=self._world.item(POLICY_INDEX, key.namespace, INDEX_NAME),
             access=await self._access(policy, look=governed),
@@ -193,7 +192,7 @@ class Reconciler:
             return Plan()
         observed = NamespaceObserved(
             index=self._world.item(POLICY_INDEX, key.name, INDEX_NAME),
-            isolation=self._isolation(key.name),
+            isolation=isolation(self._world, key.name),
             access=self._world.item(ROLE_BINDING, key.name, ACCESS_NAME),
             probes=self._world.item(ROLE_BINDING, key.name, PROBES_NAME),
             network_policies=frozenset(
@@ -205,10 +204,6 @@ class Reconciler:
         return plan_namespace(
             namespace, snapshot=snapshot, observed=observed, controller=self._controller, prober=self._prober
         )
-
-    def _isolation(self, namespace: str) -> KubeObject | None:
-        item = self._world.item(NETWORK_POLICY, namespace, BASELINE_NETWORK_POLICY)
-        return item if item is not None and is_ours(item) else None
 
     async def _plan_trust_domain(self, key: Key, now: datetime) -> Plan:
         domain = self._world.trust_domain(key.name)

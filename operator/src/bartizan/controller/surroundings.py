@@ -4,11 +4,12 @@ Pods come and go all the time and gaps seldom do. So pods are counted by shape, 
 concerns it appears or disappears: a Deployment that grows from three replicas to a hundred is no news.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from bartizan.api.kinds import INGRESS, NETWORK_POLICY
 from bartizan.api.names import KubeObject
+from bartizan.controller.shape_counts import ShapeCounts
 from bartizan.core.gaps.pods import PodShape, read_pod
 from bartizan.core.gaps.surroundings import (
     IngressView,
@@ -28,8 +29,7 @@ class SurroundingsPicture:
     def __init__(self, store: Store) -> None:
         """Read NetworkPolicies from `store`; pods and Ingresses are told by `changed`."""
         self._store = store
-        self._pods: dict[ObjectRef, PodShape] = {}
-        self._shapes: defaultdict[str, Counter[PodShape]] = defaultdict(Counter)
+        self._pods = ShapeCounts[PodShape]()
         self._ingresses: defaultdict[str, dict[str, IngressView]] = defaultdict(dict)
         self._indexed: Mapping[PolicyKey, PolicyView] = {}
         self._by_namespace: defaultdict[str, list[PolicyView]] = defaultdict(list)
@@ -37,7 +37,7 @@ class SurroundingsPicture:
     def of(self, policy: PolicyView, snapshot: Snapshot) -> Surroundings:
         """Return what the policy's gaps are found in."""
         places = {policy.namespace, *(peer.namespace for peer in workload_peers(policy))}
-        pods = (pod for place in places for pod in self._shapes.get(place, ()) if concerns(policy, pod))
+        pods = (pod for place in places for pod in self._pods.of(place) if concerns(policy, pod))
         ingresses = self._ingresses.get(policy.namespace, {})
         return Surroundings(
             network_policies=foreign(self._store.list(NETWORK_POLICY, namespace=policy.namespace), snapshot.policies),
@@ -61,23 +61,8 @@ class SurroundingsPicture:
         return frozenset(policy.key for policy in self._around(ref.namespace, snapshot))
 
     def _pod_changed(self, ref: ObjectRef, item: KubeObject | None, snapshot: Snapshot) -> frozenset[PolicyKey]:
-        before, after = self._pods.pop(ref, None), read_pod(item) if item else None
-        if after:
-            self._pods[ref] = after
-        if before == after:
-            return frozenset()
-        counts = self._shapes[ref.namespace]
-        news = []
-        if before:
-            counts[before] -= 1
-            if not counts[before]:
-                del counts[before]
-                news.append(before)
-        if after:
-            counts[after] += 1
-            if counts[after] == 1:
-                news.append(after)
-        return frozenset(self._concerned(news, ref.namespace, snapshot))
+        news = self._pods.changed(ref, read_pod(item) if item else None)
+        return frozenset(self._concerned(news, ref.namespace, snapshot)) if news else frozenset()
 
     def _concerned(self, shapes: Iterable[PodShape], namespace: str, snapshot: Snapshot) -> Iterable[PolicyKey]:
         around = self._around(namespace, snapshot)

@@ -4,10 +4,10 @@ Pods change many times a minute and decisions look at labels and port names only
 and policies look again only when a shape comes that was not there or the last of a shape goes.
 """
 
-from collections import Counter
 from collections.abc import Mapping
 
 from bartizan.api.names import KubeObject
+from bartizan.controller.shape_counts import ShapeCounts
 from bartizan.core.model import ObjectRef, WorkloadShape
 from bartizan.core.shapes import in_order, lean_workload, read_shape
 from bartizan.kube.store import Store
@@ -19,8 +19,7 @@ class Workloads:
     def __init__(self) -> None:
         """Start empty; reflectors of `core.shapes.TEMPLATES` feed `templates`."""
         self.templates = Store(lean_workload)
-        self._shape_of: dict[ObjectRef, WorkloadShape] = {}
-        self._counts: dict[str, Counter[WorkloadShape]] = {}
+        self._counts = ShapeCounts[WorkloadShape]()
         self._ordered: dict[str, tuple[WorkloadShape, ...]] = {}
 
     def template_changed(self, ref: ObjectRef) -> frozenset[WorkloadShape]:
@@ -33,25 +32,10 @@ class Workloads:
         return self._changed(ref, read_shape(lean_workload(pod)) if pod else None)
 
     def _changed(self, ref: ObjectRef, after: WorkloadShape | None) -> frozenset[WorkloadShape]:
-        before = self._shape_of.pop(ref, None)
-        if after:
-            self._shape_of[ref] = after
-        if before == after:
-            return frozenset()
-        counts = self._counts.setdefault(ref.namespace, Counter())
-        news = set()
-        if before:
-            counts[before] -= 1
-            if not counts[before]:
-                del counts[before]
-                news.add(before)
-        if after:
-            counts[after] += 1
-            if counts[after] == 1:
-                news.add(after)
+        news = self._counts.changed(ref, after)
         if news:
-            self._ordered[ref.namespace] = in_order(counts)
-        return frozenset(news)
+            self._ordered[ref.namespace] = in_order(self._counts.of(ref.namespace))
+        return news
 
     def of(self, namespace: str) -> tuple[WorkloadShape, ...]:
         """Return the shapes of a namespace."""

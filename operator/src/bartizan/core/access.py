@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from bartizan.api.names import KubeObject
 from bartizan.api.v1alpha1 import EdgeStatus
 from bartizan.core.model import PolicyView
-from bartizan.core.ownership import is_ours, removal, upkeep
+from bartizan.core.ownership import abandoned, is_foreign, upkeep
 from bartizan.core.plan import Apply, Delete
 from bartizan.core.reasons import Reason
 
@@ -37,11 +37,10 @@ class AccessPlan:
 
 def plan_access(policy: PolicyView, desired: Sequence[KubeObject], observed: AccessObserved) -> AccessPlan:
     """Return the writes that leave exactly `desired` (a Role and its RoleBinding, or nothing)."""
-    existing = [item for item in (observed.role, observed.binding) if item is not None]
-    foreign = next((item for item in existing if not is_ours(item, owner_uid=policy.uid)), None)
     if not desired:
-        mine = [item for item in (observed.binding, observed.role) if item and is_ours(item, owner_uid=policy.uid)]
-        return AccessPlan(deletes=tuple(delete for item in mine for delete in removal(item)))
+        existing = (observed.binding, observed.role)
+        return AccessPlan(deletes=tuple(one for item in existing for one in abandoned(item, owner_uid=policy.uid)))
+    foreign = next((item for item in (observed.role, observed.binding) if is_foreign(item, owner_uid=policy.uid)), None)
     if foreign is not None:
         return AccessPlan(conflict=f"{foreign['kind']} {foreign['metadata']['name']}")
     role, binding = desired

@@ -10,16 +10,14 @@ from bartizan.core.emit import intact
 from bartizan.core.gaps.surroundings import Surroundings
 from bartizan.core.model import PolicyKey, PolicyView, Snapshot
 from bartizan.core.network.atoms import read_atoms
-from bartizan.core.network.backends.plan import is_foreign
 from bartizan.core.network.callers import ingress_rules
 from bartizan.core.network.compile import CompiledNetwork, former_name
-from bartizan.core.network.former import belongs
 from bartizan.core.network.hold import Hold, first_isolation
 from bartizan.core.network.numbers import shapes_of
 from bartizan.core.network.peers import NAMESPACE_LABEL
 from bartizan.core.network.proof import PROOF_AGE, Reports
 from bartizan.core.network.rollout import PATIENCE, Around, next_step
-from bartizan.core.ownership import is_ours, removal, spelled_out, upkeep
+from bartizan.core.ownership import abandoned, belongs, is_foreign, removal, spelled_out, upkeep
 from bartizan.core.plan import LOOK_AGAIN, SOON, Apply, Delete
 from bartizan.core.reasons import Mode
 from bartizan.core.select import describe
@@ -79,7 +77,7 @@ def isolation_in(
     mode: Mode, policy: PolicyView, compiled: CompiledNetwork, *, snapshot: Snapshot, observed: PolicyObserved
 ) -> Isolation:
     """Return what is done about the policy's NetworkPolicies in its namespace's mode, at the snapshot's moment."""
-    conflict = is_foreign(observed.network_policy, policy)
+    conflict = is_foreign(observed.network_policy, owner_uid=policy.uid)
     if mode is not Mode.ENFORCE:
         deletes = opened(policy, observed)
         return Isolation(deletes=deletes, conflict=conflict, look_after=waits_for_isolation(observed))
@@ -130,13 +128,10 @@ def plan_isolation(
 
 def opened(policy: PolicyView, observed: PolicyObserved) -> tuple[Delete, ...]:
     """Prune the NetworkPolicy where nothing is enforced: after the isolation is gone, or its traffic would be cut."""
-    existing = observed.network_policy
-    former = tuple(delete for item in former_ones(policy, observed.around) for delete in removal(item))
     if observed.isolation is not None:
         return ()
-    if existing is None or not is_ours(existing, owner_uid=policy.uid):
-        return former
-    return (*removal(existing), *former)
+    former = tuple(delete for item in former_ones(policy, observed.around) for delete in removal(item))
+    return (*abandoned(observed.network_policy, owner_uid=policy.uid), *former)
 
 
 def waits_for_isolation(observed: PolicyObserved) -> timedelta | None:
@@ -157,7 +152,7 @@ def former_ones(policy: PolicyView, network_policies: Iterable[KubeObject]) -> t
     """Return the policy's NetworkPolicies for pods of former selectors."""
     prefix = former_name(policy, policy.spec.workload.selector).rpartition(".")[0] + "."
     return tuple(
-        item for item in network_policies if belongs(item, policy) and item["metadata"]["name"].startswith(prefix)
+        item for item in network_policies if belongs(item, policy.uid) and item["metadata"]["name"].startswith(prefix)
     )
 
 

@@ -21,13 +21,22 @@ def is_ours(item: KubeObject, *, owner_uid: str = "") -> bool:
     It did if the item belongs to the policy with `owner_uid`, or if one of bartizan's field managers wrote it, or if it belongs
     to nobody and bears our label.
     """
+    if owner_uid and belongs(item, owner_uid):
+        return True
     meta = item["metadata"]
-    owners = {entry.get("uid") for entry in meta.get("ownerReferences") or ()}
     writers = {entry.get("manager", "") for entry in meta.get("managedFields") or ()}
     labelled = (meta.get("labels") or {}).get(MANAGED_BY_LABEL) == MANAGED_BY
-    if owner_uid and owner_uid in owners:
-        return True
-    return any(writer.startswith(_PREFIX) for writer in writers) or (labelled and not owners)
+    return any(writer.startswith(_PREFIX) for writer in writers) or (labelled and not meta.get("ownerReferences"))
+
+
+def is_foreign(item: KubeObject | None, *, owner_uid: str = "") -> bool:
+    """Whether `item` bears the name of an object of ours and somebody else made it."""
+    return item is not None and not is_ours(item, owner_uid=owner_uid)
+
+
+def belongs(item: KubeObject, owner_uid: str) -> bool:
+    """Whether the object with `owner_uid` is an owner of `item`."""
+    return any(owner.get("uid") == owner_uid for owner in item["metadata"].get("ownerReferences") or ())
 
 
 def spelled_out(network_policy: KubeObject) -> KubeObject:
@@ -85,3 +94,8 @@ def removal(observed: KubeObject | None) -> tuple[Delete, ...]:
     if observed is None or "deletionTimestamp" in observed["metadata"]:
         return ()
     return (Delete(ref=ObjectRef.of(observed), uid=observed["metadata"].get("uid", "")),)
+
+
+def abandoned(observed: KubeObject | None, *, owner_uid: str = "") -> tuple[Delete, ...]:
+    """Return the deletion of what bears the name of an object that is not wanted any more; others' are left alone."""
+    return () if is_foreign(observed, owner_uid=owner_uid) else removal(observed)

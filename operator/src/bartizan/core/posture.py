@@ -23,7 +23,7 @@ from bartizan.core.conditions import Observation, changed, dumped, laid_over, le
 from bartizan.core.gaps.find import find_gaps
 from bartizan.core.isolation import Isolation, PolicyObserved, isolation_in, opened, waits_for_isolation
 from bartizan.core.model import InvalidPolicy, ObjectRef, PolicyView, Snapshot
-from bartizan.core.network.backends.plan import BesidePlan, abandoned, carried, plan_beside
+from bartizan.core.network.backends.plan import BesidePlan, carried, plan_beside
 from bartizan.core.network.compile import CompiledNetwork, compile_network
 from bartizan.core.network.hold import Hold
 from bartizan.core.network.proof import Proof, prove, without_report
@@ -38,7 +38,7 @@ from bartizan.core.observations import (
     ready,
     secrets_injected,
 )
-from bartizan.core.ownership import removal
+from bartizan.core.ownership import abandoned, removal
 from bartizan.core.plan import LOOK_AGAIN, Apply, Event, Plan
 from bartizan.core.reasons import ConditionType, Mode, Reason
 from bartizan.core.shared_ground import overlaps, shared_identity, siblings
@@ -81,7 +81,7 @@ def plan_policy(
     mode = snapshot.mode(policy.namespace)
     if mode is Mode.NOT_GOVERNED or certificate is None:
         access = plan_access(policy, (), observed.access)
-        deletes = (*opened(policy, observed), *access.deletes, *abandoned(policy, observed.cilium))
+        deletes = (*opened(policy, observed), *access.deletes, *abandoned(observed.cilium, owner_uid=policy.uid))
         status = PolicyStatus(mode=Mode.NOT_GOVERNED.value)
         plan = _spoken(policy, observed, status, (not_governed(policy.namespace),), now=now)
         return replace(plan, deletes=deletes, requeue_after=waits_for_isolation(observed))

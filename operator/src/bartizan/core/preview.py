@@ -19,6 +19,7 @@ from bartizan.core.index import compile_index, demanded
 from bartizan.core.late_rules import late_rules
 from bartizan.core.model import InvalidPolicy, PolicyView, Snapshot
 from bartizan.core.overlap import conflicts, labels_of
+from bartizan.core.pods import has_finished
 from bartizan.core.reasons import Mode, Reason
 from bartizan.core.select import matches
 from bartizan.core.shapes import read_shapes
@@ -170,8 +171,7 @@ def _finding(violation: Violation) -> str:
 
 
 def _alive(pod: KubeObject) -> bool:
-    finished = (pod.get("status") or {}).get("phase") in {"Succeeded", "Failed"}
-    return not finished and "deletionTimestamp" not in pod["metadata"]
+    return not has_finished(pod) and "deletionTimestamp" not in pod["metadata"]
 
 
 def _listed(names: Sequence[str]) -> str:

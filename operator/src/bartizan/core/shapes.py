@@ -10,10 +10,10 @@ from typing import Any, Final
 from bartizan.api.kinds import CRON_JOB, DAEMON_SET, DEPLOYMENT, JOB, POD, STATEFUL_SET, Kind
 from bartizan.api.names import KubeObject
 from bartizan.core.model import NamedPort, WorkloadShape
+from bartizan.core.pods import controller_of, has_finished
 
 TEMPLATES: Final[tuple[Kind, ...]] = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET, JOB, CRON_JOB)
 """What makes pods from templates."""
-_FINISHED: Final = frozenset({"Succeeded", "Failed"})
 _PROTOCOLS: Final = frozenset({"TCP", "UDP", "SCTP"})
 
 
@@ -23,7 +23,7 @@ def lean_workload(item: KubeObject) -> KubeObject:
     kept = {key: meta[key] for key in ("name", "namespace", "uid", "resourceVersion") if key in meta}
     if item["kind"] != POD.kind:
         return {**_typed(item), "metadata": kept, "template": _lean_pod(_template(item))}
-    owner = next((one for one in meta.get("ownerReferences") or () if one.get("controller")), None)
+    owner = controller_of(item)
     owners = [{key: owner[key] for key in ("kind", "name", "controller")}] if owner else []
     pod = _lean_pod(item)
     return {
@@ -38,16 +38,14 @@ def read_shape(item: KubeObject) -> WorkloadShape | None:
     """Return the shape of what `lean_workload` returned; None for a pod that has finished."""
     meta, template = item["metadata"], item["template"]
     pod = item["kind"] == POD.kind
-    if pod and item["status"]["phase"] in _FINISHED:
+    if pod and has_finished(item):
         return None
-    origin = f"{item['kind']} {meta['name']}"
-    for owner in meta.get("ownerReferences") or ():
-        origin = f"{owner['kind']} {owner['name']}"
+    owner = controller_of(item) or {"kind": item["kind"], "name": meta["name"]}
     return WorkloadShape(
         namespace=meta.get("namespace", ""),
         labels=tuple(sorted(template["labels"].items())),
         ports=frozenset(NamedPort(*port) for port in template["ports"]),
-        origin=origin,
+        origin=f"{owner['kind']} {owner['name']}",
         running=pod,
     )
 

@@ -23,6 +23,7 @@ from bartizan.core.network.probe_pod import LIVES, NAME_PREFIX, probe_pod
 from bartizan.core.network.probe_wire import Answer, Target, UnreadableProbeError, read_answer
 from bartizan.core.network.probing import Landscape, Planned, contradicts, inward, observed, outward, probe_labels
 from bartizan.core.network.semantics import Endpoint
+from bartizan.core.pods import has_finished
 from bartizan.kube.api import KubeApi
 from bartizan.kube.clock import Clock
 from bartizan.kube.errors import KubeError, NotFoundError
@@ -166,8 +167,7 @@ class Runs:
                 seen = await self._api.get(ref)
             except NotFoundError:
                 raise ProbeFailedError("somebody deleted it") from None
-            phase = (seen.get("status") or {}).get("phase")
-            if phase in {"Succeeded", "Failed"}:
+            if has_finished(seen):
                 return _message(seen)
         raise ProbeFailedError(f"it did not end in time: {_waiting_for(seen)}")
 

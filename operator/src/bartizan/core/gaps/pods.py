@@ -11,6 +11,7 @@ from typing import Final
 
 from bartizan.api.kinds import POD
 from bartizan.api.names import KubeObject
+from bartizan.core.pods import controller_of, has_finished
 
 _AMBIENT_ANNOTATION: Final = "ambient.istio.io/redirection"
 """Set to `enabled` by istio-cni on a pod whose traffic ztunnel carries."""
@@ -20,7 +21,6 @@ _LINKERD_ANNOTATION: Final = "linkerd.io/proxy-version"
 _TELLING: Final = frozenset({_AMBIENT_ANNOTATION, _SIDECAR_ANNOTATION, _LINKERD_ANNOTATION})
 _PROXIES: Final = frozenset({"istio-proxy", "linkerd-proxy"})
 _PORT_FIELDS: Final = ("name", "containerPort", "protocol", "hostPort")
-_FINISHED: Final = frozenset({"Succeeded", "Failed"})
 
 
 class Mesh(StrEnum):
@@ -54,14 +54,14 @@ def slim_pod(pod: KubeObject) -> KubeObject:
     meta, spec = pod["metadata"], pod.get("spec") or {}
     kept = {key: meta[key] for key in ("name", "namespace", "uid", "resourceVersion", "labels") if key in meta}
     told = {key: value for key, value in (meta.get("annotations") or {}).items() if key in _TELLING}
-    owners = [owner for owner in meta.get("ownerReferences") or () if owner.get("controller")]
+    owner = controller_of(pod)
     return {
         "apiVersion": pod["apiVersion"],
         "kind": pod["kind"],
         "metadata": {
             **kept,
             **({"annotations": told} if told else {}),
-            **({"ownerReferences": owners} if owners else {}),
+            **({"ownerReferences": [owner]} if owner else {}),
         },
         "spec": {
             **({"hostNetwork": True} if spec.get("hostNetwork") else {}),
@@ -79,13 +79,13 @@ def slim(item: KubeObject) -> KubeObject:
 def read_pod(pod: KubeObject) -> PodShape | None:
     """Return the shape of a pod, slimmed or not; None for one that has finished."""
     meta, spec = pod["metadata"], pod.get("spec") or {}
-    if (pod.get("status") or {}).get("phase") in _FINISHED:
+    if has_finished(pod):
         return None
     ports = list(_ports(pod))
     host_network = bool(spec.get("hostNetwork"))
     return PodShape(
         namespace=meta.get("namespace", ""),
-        origin=_origin(meta),
+        origin=_origin(pod),
         labels=tuple(sorted((meta.get("labels") or {}).items())),
         named_ports=tuple(sorted((p["name"], p["containerPort"], _protocol(p)) for p in ports if p.get("name"))),
         # On the node's own network every port is one of the node, and the API server fills the field in.
@@ -124,8 +124,8 @@ def _protocol(port: KubeObject) -> str:
     return protocol
 
 
-def _origin(meta: KubeObject) -> str:
-    owner = next((one for one in meta.get("ownerReferences") or () if one.get("controller")), None)
+def _origin(pod: KubeObject) -> str:
+    meta, owner = pod["metadata"], controller_of(pod)
     kind, name = (owner["kind"], owner["name"]) if owner else (POD.kind, meta["name"])
     revision = (meta.get("labels") or {}).get("pod-template-hash")
     if kind == "ReplicaSet" and revision:

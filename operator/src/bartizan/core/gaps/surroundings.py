@@ -9,8 +9,7 @@ from bartizan.api.v1alpha1 import WorkloadPeer
 from bartizan.core.gaps.pods import PodShape
 from bartizan.core.model import PolicyKey, PolicyView
 from bartizan.core.network.expiry import in_force
-from bartizan.core.network.former import belongs
-from bartizan.core.ownership import is_ours
+from bartizan.core.ownership import belongs, is_ours
 from bartizan.core.select import matches
 
 
@@ -84,7 +83,7 @@ def _kept(item: KubeObject, policies: Mapping[PolicyKey, PolicyView]) -> bool:
     if policy is None or not meta["name"].startswith(prefix):
         return False
     # Those of former selectors are held to their content, or deleted, as long as they belong to the policy.
-    return belongs(item, policy) if former else is_ours(item, owner_uid=policy.uid)
+    return belongs(item, policy.uid) if former else is_ours(item, owner_uid=policy.uid)
 
 
 def _backends(item: KubeObject) -> Iterator[str]:

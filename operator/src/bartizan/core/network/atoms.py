@@ -7,11 +7,11 @@ between the two, put together again in the same canonical form that the compiler
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from bartizan.api.names import HASH_ANNOTATION, KubeObject
 from bartizan.core.emit import sealed
-from bartizan.core.network.ports import PortRange, merged, port_entry
+from bartizan.core.network.ports import PortRange, by_ports, port_entry, read_entry
 from bartizan.core.network.verdicts import Grant
 
 Way: TypeAlias = Literal["ingress", "egress"]
@@ -48,7 +48,7 @@ def read_atoms(network_policy: KubeObject | None) -> Atoms:
     found: dict[Side, set[PortRange]] = {}
     for way in _WAYS:
         for rule in ((network_policy or {}).get("spec") or {}).get(way) or ():
-            ports = {_port(entry) for entry in rule["ports"]}
+            ports = {read_entry(entry) for entry in rule["ports"]}
             for peer in rule[_PEERS[way]]:
                 found.setdefault(side(way, peer), set()).update(ports)
     return {key: frozenset(ports) for key, ports in found.items()}
@@ -73,20 +73,12 @@ def with_atoms(network_policy: KubeObject, atoms: Atoms) -> KubeObject:
 
 def section(way: Way, grants: Iterable[Grant]) -> KubeObject:
     """Return the field with its rules; without rules the field is left out, as the API server would drop it."""
-    rules = [{_PEERS[way]: peers, "ports": [port_entry(port) for port in ports]} for ports, peers in _joined(grants)]
+    opened = by_ports((json.dumps(grant.peer, sort_keys=True), grant.ports) for grant in grants)
+    rules = [
+        {_PEERS[way]: [json.loads(peer) for peer in peers], "ports": [port_entry(port) for port in ports]}
+        for ports, peers in opened
+    ]
     return {way: rules} if rules else {}
-
-
-def _joined(grants: Iterable[Grant]) -> list[tuple[tuple[PortRange, ...], list[KubeObject]]]:
-    """Return ports and peers of each rule: first all ports of a peer together, then all peers with the same ports."""
-    ports_of: dict[str, set[PortRange]] = {}
-    for grant in grants:
-        if grant.ports:
-            ports_of.setdefault(json.dumps(grant.peer, sort_keys=True), set()).update(grant.ports)
-    peers_of: dict[tuple[PortRange, ...], list[KubeObject]] = {}
-    for peer, ports in sorted(ports_of.items()):
-        peers_of.setdefault(merged(ports), []).append(json.loads(peer))
-    return sorted(peers_of.items(), key=lambda rule: rule[0])
 
 
 def less(whole: Atoms, part: Atoms) -> Atoms:
@@ -129,7 +121,3 @@ def _around(span: PortRange, hole: PortRange) -> list[PortRange]:
 
 def _lean(atoms: Atoms) -> Atoms:
     return {key: ports for key, ports in atoms.items() if ports}
-
-
-def _port(entry: Mapping[str, Any]) -> PortRange:
-    return PortRange(entry["port"], entry.get("endPort") or entry["port"], entry["protocol"])

@@ -11,6 +11,7 @@ from bartizan.api.names import KubeObject, network_policy_name
 from bartizan.api.v1alpha1 import LabelSelector
 from bartizan.core.emit import intact
 from bartizan.core.model import PolicyView, WorkloadShape
+from bartizan.core.ownership import belongs
 from bartizan.core.select import covering, is_empty, matches, to_kube
 
 
@@ -33,7 +34,7 @@ def former_selectors(
     own = policy.spec.workload.selector
     found: dict[str, LabelSelector] = {}
     for item in written:
-        if not belongs(item, policy) or item["spec"]["podSelector"] == to_kube(own) or not intact(item):
+        if not belongs(item, policy.uid) or item["spec"]["podSelector"] == to_kube(own) or not intact(item):
             continue
         selector = LabelSelector.model_validate(item["spec"]["podSelector"])
         if not is_empty(selector):
@@ -48,11 +49,6 @@ def former_selectors(
         if shape.running and not matches(own, labels := dict(shape.labels)) and not _taken(labels, rest, subjects)
     ]
     return tuple(selector for _, selector in sorted(found.items()) if any(matches(selector, labels) for labels in left))
-
-
-def belongs(item: KubeObject, policy: PolicyView) -> bool:
-    """Whether the object's owner is the policy."""
-    return any(owner.get("uid") == policy.uid for owner in item["metadata"].get("ownerReferences") or ())
 
 
 def _taken(labels: Mapping[str, str], rest: Iterable[PolicyView], subjects: Mapping[str, KubeObject]) -> bool:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from bartizan.api.names import KubeObject
-from bartizan.core.network.graph_workloads import has_ended, lasting_labels
+from bartizan.core.network.graph_workloads import lasting_labels
+from bartizan.core.pods import has_finished
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +37,7 @@ def _held(item: KubeObject) -> Iterator[tuple[str, Holder]]:
     if item["kind"] == "Service":
         holder = Holder(kind="Service", namespace=namespace, name=meta["name"])
         found = (spec.get("clusterIP"), *(spec.get("clusterIPs") or ()))
-    elif spec.get("hostNetwork") or has_ended(item):
+    elif spec.get("hostNetwork") or has_finished(item):
         return
     else:
         labels = lasting_labels(meta.get("labels") or {})

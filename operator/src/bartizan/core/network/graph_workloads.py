@@ -11,6 +11,7 @@ from typing import Final
 
 from bartizan.api.names import KubeObject
 from bartizan.core.checks.view import template_of
+from bartizan.core.pods import controller_of, has_finished
 
 _GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "v1": ("Pod", "ReplicationController"),
@@ -61,8 +62,9 @@ def read_workloads(items: Iterable[KubeObject]) -> tuple[Workload, ...]:
     names = {(_namespace(item), item["kind"], item["metadata"]["name"]) for item in known}
     found: dict[tuple[str, str, str, str], Workload] = {}
     for item in known:
-        owner = _controller(item)
-        if (owner and (_namespace(item), *owner) in names) or has_ended(item):
+        controller = controller_of(item)
+        owner = (controller["kind"], controller["name"]) if controller else None
+        if (owner and (_namespace(item), *owner) in names) or (item["kind"] == "Pod" and has_finished(item)):
             continue
         one = _workload(item, owner)
         found.setdefault((one.namespace, one.kind, one.name, repr(sorted(one.labels.items()))), one)
@@ -100,16 +102,6 @@ def _ports(spec: KubeObject) -> Iterable[tuple[str, tuple[int, str]]]:
         for port in container.get("ports") or ():
             if port.get("name"):
                 yield port["name"], (port["containerPort"], port.get("protocol") or "TCP")
-
-
-def _controller(item: KubeObject) -> tuple[str, str] | None:
-    owners = item["metadata"].get("ownerReferences") or ()
-    return next(((owner["kind"], owner["name"]) for owner in owners if owner.get("controller")), None)
-
-
-def has_ended(item: KubeObject) -> bool:
-    """Whether it is a pod that runs no more."""
-    return item["kind"] == "Pod" and (item.get("status") or {}).get("phase") in {"Succeeded", "Failed"}
 
 
 def _namespace(item: KubeObject) -> str:

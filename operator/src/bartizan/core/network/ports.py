@@ -4,7 +4,7 @@ NetworkPolicy resolves port names in every pod anew and plugins disagree how; ba
 policy that owns them. Protocol and number are always explicit: an absent protocol means TCP, an absent port means all ports.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,6 +109,23 @@ def merged(ports: Iterable[PortRange]) -> tuple[PortRange, ...]:
             ranges.append(span)
     singles = (p for p in known if p.single and not any(span.holds(p) for span in ranges))
     return tuple(sorted((*ranges, *singles)))
+
+
+def by_ports(opened: Iterable[tuple[str, Iterable[PortRange]]]) -> list[tuple[tuple[PortRange, ...], list[str]]]:
+    """Return ports and peers of each rule, sorted: first all ports of a peer together, then all peers with the same ports."""
+    ports_of: dict[str, set[PortRange]] = {}
+    for peer, ports in opened:
+        ports_of.setdefault(peer, set()).update(ports)
+    peers_of: dict[tuple[PortRange, ...], list[str]] = {}
+    for peer, found in sorted(ports_of.items()):
+        if found:
+            peers_of.setdefault(merged(found), []).append(peer)
+    return sorted(peers_of.items())
+
+
+def read_entry(entry: Mapping[str, Any]) -> PortRange:
+    """Return the ports of an entry that `port_entry` wrote."""
+    return PortRange(entry["port"], entry.get("endPort") or entry["port"], entry["protocol"])
 
 
 def port_entry(port: PortRange) -> dict[str, Any]:

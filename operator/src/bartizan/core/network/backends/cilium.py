@@ -21,7 +21,7 @@ from bartizan.core.network.dns import dns_grants
 from bartizan.core.network.expiry import in_force
 from bartizan.core.network.fqdn import LABELS_BELOW, refusal
 from bartizan.core.network.peers import NAMESPACE_LABEL
-from bartizan.core.network.ports import PortRange, merged, read_number
+from bartizan.core.network.ports import PortRange, by_ports, merged, read_number
 from bartizan.core.network.ranges import inside, read_block
 from bartizan.core.network.rules import egress_problem
 from bartizan.core.network.verdicts import Draft
@@ -84,17 +84,10 @@ def _names(policy: PolicyView, snapshot: Snapshot) -> dict[PortRange, set[str]]:
 
 
 def _name_rules(named: dict[PortRange, set[str]]) -> list[KubeObject]:
-    """Return one rule per set of ports: first all ports of a name together, then all names with the same ports."""
-    ports_of: dict[str, set[PortRange]] = {}
-    for port, names in named.items():
-        for name in names:
-            ports_of.setdefault(name, set()).add(port)
-    names_of: dict[tuple[PortRange, ...], list[str]] = {}
-    for name, ports in sorted(ports_of.items()):
-        names_of.setdefault(merged(ports), []).append(name)
+    """Return one rule per set of ports."""
     return [
         {"toFQDNs": [entry for name in names for entry in _selectors(name)], "toPorts": _ports(ports)}
-        for ports, names in sorted(names_of.items())
+        for ports, names in by_ports((name, [port]) for port, names in named.items() for name in names)
     ]
 
 

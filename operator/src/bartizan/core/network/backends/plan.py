@@ -12,7 +12,7 @@ from bartizan.api.kinds import CILIUM_NETWORK_POLICY
 from bartizan.api.names import KubeObject, network_policy_name
 from bartizan.core.model import NameCarrier, PolicyView, Snapshot
 from bartizan.core.network.backends.cilium import wants_cilium
-from bartizan.core.ownership import is_ours, removal, upkeep
+from bartizan.core.ownership import abandoned, is_foreign, upkeep
 from bartizan.core.plan import Apply, Delete
 from bartizan.core.reasons import Mode
 
@@ -42,7 +42,7 @@ def _carrier(policy: PolicyView, snapshot: Snapshot, observed: KubeObject | None
         return NameCarrier(object=said, problem="is written once the namespace is enforced")
     if observed is None:
         return NameCarrier(object=said, problem="is being written")
-    if is_foreign(observed, policy):
+    if is_foreign(observed, owner_uid=policy.uid):
         return NameCarrier(object=said, problem="exists that bartizan did not make: rename or delete it")
     conditions = (observed.get("status") or {}).get("conditions") or ()
     valid: KubeObject = next((one for one in conditions if one.get("type") == "Valid"), {})
@@ -59,18 +59,8 @@ def plan_beside(policy: PolicyView, desired: Sequence[KubeObject], observed: Kub
     The applies belong before the NetworkPolicy's and the deletes after them: what stands here only adds.
     """
     if not desired:
-        return BesidePlan(deletes=abandoned(policy, observed))
-    if is_foreign(observed, policy):
+        return BesidePlan(deletes=abandoned(observed, owner_uid=policy.uid))
+    if is_foreign(observed, owner_uid=policy.uid):
         return BesidePlan(conflict=True)
     applies = tuple(apply for item in desired for apply in upkeep(item, observed, manager="bartizan/networkpolicy"))
     return BesidePlan(applies=applies, kept=tuple(desired))
-
-
-def abandoned(policy: PolicyView, observed: KubeObject | None) -> tuple[Delete, ...]:
-    """Return the deletion of the policy's CiliumNetworkPolicy where nothing is enforced any more; others' are left alone."""
-    return () if is_foreign(observed, policy) else removal(observed)
-
-
-def is_foreign(item: KubeObject | None, policy: PolicyView) -> bool:
-    """Whether `item` bears the name of an object of the policy's and somebody else made it."""
-    return item is not None and not is_ours(item, owner_uid=policy.uid)

@@ -30,7 +30,7 @@ from bartizan.core.network.expiry import ends, in_force
 from bartizan.core.network.peers import NAMESPACE_LABEL
 from bartizan.core.network.ranges import EVERYWHERE, METADATA
 from bartizan.core.network.rules import egress_problem
-from bartizan.core.ownership import is_ours, removal, upkeep
+from bartizan.core.ownership import abandoned, is_foreign, upkeep
 from bartizan.core.plan import Apply, Delete, Plan
 from bartizan.core.reasons import Mode
 
@@ -106,16 +106,16 @@ def _tier_object(name: str, tier: str, namespaces: Collection[str], **rules: lis
 
 def _kept(desired: KubeObject | None, observed: KubeObject | None) -> tuple[tuple[Apply, ...], tuple[Delete, ...]]:
     """Return the writes that leave `desired` or nothing; somebody else's object of that name is left alone."""
-    if observed is not None and not is_ours(observed):
-        return (), ()
     if desired is None:
-        return (), removal(observed)
+        return (), abandoned(observed)
+    if is_foreign(observed):
+        return (), ()
     return upkeep(desired, observed, manager="bartizan/networkpolicy"), ()
 
 
 def _listed(baseline: KubeObject | None) -> Iterator[str]:
     """Yield the namespaces that the object already holds for: that their NetworkPolicies are gone takes nobody out of it."""
-    if baseline is None or not is_ours(baseline):
+    if baseline is None or is_foreign(baseline):
         return
     subject = ((baseline.get("spec") or {}).get("subject") or {}).get("namespaces") or {}
     for expression in subject.get("matchExpressions") or ():

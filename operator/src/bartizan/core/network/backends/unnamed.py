@@ -7,13 +7,16 @@ was declared. Addresses of the cluster's own pods, Services and nodes are left o
 """
 
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 from ipaddress import IPv6Network
+from itertools import groupby, pairwise
+from operator import itemgetter
 from typing import Final, TypeAlias
 
 from bartizan.api.names import KubeObject
 from bartizan.core.model import Snapshot
 from bartizan.core.network.fqdn import GLOBAL, NOT_PUBLIC
-from bartizan.core.network.ports import PortRange
+from bartizan.core.network.ports import PortRange, read_entry
 from bartizan.core.network.ranges import Block, collapse, cut, inside, read_block
 
 Piece: TypeAlias = tuple[Block, tuple[Block, ...]]
@@ -30,9 +33,10 @@ def never_by_name(
     inner: list[Piece] = [(block, ()) for block in _cluster(snapshot)]
     ports_of: dict[tuple[Piece, ...], list[PortRange]] = {}
     for port in sorted(ports):
-        opened = [*_opened(network_policy, port), *inner]
-        pieces = {piece for block in UNNAMED for piece in _left(block, opened)}
-        ports_of.setdefault(tuple(sorted(pieces, key=_order)), []).append(port)
+        judged = ((_closed(network_policy, part, inner), part) for part in _parts(network_policy, port))
+        for pieces, alike in groupby(judged, itemgetter(0)):
+            parts = [part for _, part in alike]
+            ports_of.setdefault(pieces, []).append(replace(parts[0], last=parts[-1].last))
     return [([_rule(piece) for piece in pieces], found) for pieces, found in ports_of.items() if pieces]
 
 
@@ -44,21 +48,30 @@ def _cluster(snapshot: Snapshot) -> Iterator[Block]:
             yield block
 
 
+def _parts(network_policy: KubeObject, port: PortRange) -> Iterator[PortRange]:
+    """Yield the range in parts, each opened as a whole or not at all by any entry of the NetworkPolicy."""
+    spans = (read_entry(entry) for rule in network_policy["spec"].get("egress") or () for entry in rule["ports"])
+    ends = {end for span in spans if span.protocol == port.protocol for end in (span.first, span.last + 1)}
+    inner = {end for end in ends if port.first < end <= port.last}
+    for first, end in pairwise(sorted({port.first, *inner, port.last + 1})):
+        yield PortRange(first, end - 1, port.protocol)
+
+
+def _closed(network_policy: KubeObject, port: PortRange, inner: Iterable[Piece]) -> tuple[Piece, ...]:
+    """Return what no name may open on the ports, sorted."""
+    opened = [*_opened(network_policy, port), *inner]
+    return tuple(sorted({piece for block in UNNAMED for piece in _left(block, opened)}, key=_order))
+
+
 def _opened(network_policy: KubeObject, port: PortRange) -> Iterator[Piece]:
-    """Yield what the NetworkPolicy opens by address on any of these ports."""
+    """Yield what the NetworkPolicy opens by address on these ports."""
     for rule in network_policy["spec"].get("egress") or ():
-        if not any(_touches(entry, port) for entry in rule["ports"]):
+        if not any(read_entry(entry).holds(port) for entry in rule["ports"]):
             continue
         for peer in rule["to"]:
             block = read_block(peer["ipBlock"]["cidr"]) if "ipBlock" in peer else None
             if block is not None:
                 yield block, tuple(filter(None, map(read_block, peer["ipBlock"].get("except") or ())))
-
-
-def _touches(entry: KubeObject, port: PortRange) -> bool:
-    first: int = entry["port"]
-    last: int = entry.get("endPort", first)
-    return bool(entry["protocol"] == port.protocol and first <= port.last and port.first <= last)
 
 
 def _left(block: Block, opened: Iterable[Piece]) -> Iterator[Piece]:
