@@ -65,6 +65,11 @@ def workloads() -> tuple[Kind, ...]:
         "a workload with a name outside": replace(pki.profile, dns_names=(HOST, "pay.bank.example")),
         "a workload with a wildcard": replace(pki.profile, dns_names=("*.pay.bank.example", HOST)),
         "a workload of the shortest life": replace(pki.profile, lifetime=HOUR),
+        "a workload with an Ed25519 key": replace(pki.profile, key_algorithm="Ed25519"),
+        "a workload with a common name": replace(pki.profile, common_name="orders@shop"),
+        "a workload with Ed25519, a common name and no Service": replace(
+            pki.profile, key_algorithm="Ed25519", common_name="o" * 64, dns_names=()
+        ),
     }
     return tuple(_leaf(name, pki, profile=profile) for name, profile in profiles.items())
 

@@ -157,9 +157,7 @@ def _kept(
     policy: PolicyView, decision: Keep, applies: tuple[Apply, ...], profile: LeafProfile, now: datetime
 ) -> CertificateOutcome:
     name = policy.spec.secret_name(policy.name)
-    message = f"Secret {name} holds a certificate for {profile.spiffe_id}"
-    if profile.refused_names:
-        message += f"; left out, because they name other services: {', '.join(profile.refused_names)}"
+    message = f"Secret {name} holds a certificate for {profile.spiffe_id}{profile.left_out}"
     return CertificateOutcome(
         observation=observed_as("True", Reason.ISSUED, message),
         applies=applies,
