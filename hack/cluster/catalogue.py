@@ -70,8 +70,8 @@ def node(lane: str) -> tuple[Program, ...]:
 
 CONTAINERD_PROGRAMS = ("containerd", "containerd-shim-runc-v2", "ctr")
 CNI_PLUGINS = ("main/bridge", "ipam/host-local", "meta/portmap")
-JUDGES = (Program("np-guard", "np-guard", "."), Program("cyclonus", "cyclonus", "."))
-"""Engines that judge NetworkPolicies offline; no cluster is started from them."""
+JUDGES = tuple(Program(name, name, ".") for name in ("np-guard", "cyclonus", "certificates"))
+"""Engines that judge what bartizan writes; no cluster is started from them."""
 
 
 def programs(lane: str, *, with_node: bool) -> tuple[Program, ...]:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
-import sys
 import tarfile
 from pathlib import Path
 from typing import Final
 
 from cluster import cache
 from cluster.commands import run
+from judges import isolated
 from judges.program import JudgeError
 
 _VALIDATORS: Final = ("jsonschema==4.26.0", "xmlschema==4.3.2")
@@ -54,34 +53,18 @@ def json_problems(schema: Path, text: str) -> list[str]:
 
 
 def _asked(program: str, schema: Path, text: str) -> list[str]:
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-I",
-            "-c",
-            f"import sys; sys.path.insert(0, {str(_ready() / 'lib')!r})\n{program}",
-            str(schema),
-        ],
-        input=text,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise JudgeError(f"the validator failed: {done.stderr[-1000:]}")
-    return done.stdout.splitlines()
+    return isolated.asked(program, isolated.library(*_VALIDATORS), str(schema), text=text).splitlines()
 
 
 def _ready() -> Path:
-    """Return the folder with validators and schemas, fetched if need be."""
-    folder = cache.root() / "forms" / cache.digest(*_VALIDATORS, _PYTEST, _GOSEC)
+    """Return the folder with the schemas, fetched if need be."""
+    folder = cache.root() / "forms" / cache.digest(_PYTEST, _GOSEC)
     mark = folder / ".ready"
     if mark.exists():
         return folder
     with cache.locked("forms"):
         if not mark.exists():
             folder.mkdir(parents=True, exist_ok=True)
-            _pip("install", "--quiet", "--target", str(folder / "lib"), *_VALIDATORS)
             (folder / "junit.xsd").write_bytes(_junit(folder))
             (folder / "sarif.json").write_bytes(_sarif())
             mark.touch()
@@ -89,7 +72,9 @@ def _ready() -> Path:
 
 
 def _junit(folder: Path) -> bytes:
-    _pip("download", "--quiet", "--no-deps", "--no-binary", "pytest", "--dest", str(folder), f"pytest=={_PYTEST}")
+    isolated.pip(
+        "download", "--quiet", "--no-deps", "--no-binary", "pytest", "--dest", str(folder), f"pytest=={_PYTEST}"
+    )
     with tarfile.open(folder / f"pytest-{_PYTEST}.tar.gz") as archive:
         member = archive.extractfile(f"pytest-{_PYTEST}/testing/example_scripts/junit-10.xsd")
         if member is None:
@@ -103,7 +88,3 @@ def _sarif() -> bytes:
     if hashlib.sha256(content).hexdigest() != _SARIF_SHA256:
         raise JudgeError(f"the schema in {_GOSEC} is not the one that was looked at")
     return content
-
-
-def _pip(*words: str) -> None:
-    run([sys.executable, "-m", "pip", "--disable-pip-version-check", *words])

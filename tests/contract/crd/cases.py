@@ -139,7 +139,12 @@ GOOD: Final[dict[str, dict[str, Any]]] = {
                 ],
             },
             identity={"trustDomain": "prod", "dnsNames": ["orders.example.com", "*.orders.example.com"]},
-            mtls={"lifetime": "1h30m", "secret": {"name": "orders-identity"}},
+            mtls={
+                "lifetime": "1h30m",
+                "secret": {"name": "orders-identity", "formats": ["PEM", "Combined"]},
+                "key": {"algorithm": "Ed25519"},
+                "commonName": "orders@shop",
+            },
             secrets={
                 "items": [
                     secret(containers=["app"]),
@@ -185,7 +190,10 @@ GOOD: Final[dict[str, dict[str, Any]]] = {
             "clusterCIDRs": ["10.0.0.0/8", "fd00::/8"],
             "dns": {"namespace": "dns", "selector": {"matchLabels": {"app": "dns"}}, "addresses": ["169.254.20.10/32"]},
         },
-        mtls={"maxLifetime": "48h"},
+        mtls={
+            "maxLifetime": "48h",
+            "commonNames": [{"name": "orders_rw", "namespace": "shop", "serviceAccountName": "orders"}],
+        },
     ),
     "trust domain": trust_domain(),
     "trust domain with lifetimes": trust_domain(lifetimes={"root": "17520h", "issuing": "720h"}),
@@ -354,6 +362,23 @@ BAD: Final = (
         for span in ("59m", "169h")
     ),
     Bad("a lifetime beyond counting", policy(mtls={"lifetime": "99999999999999999999h"}), "spec.mtls", "lifetime must lie between 1h and 168h"),
+    *(
+        Bad(f"the formats {case}", policy(mtls={"secret": {"formats": formats}}), "spec.mtls.secret.formats", "formats must name PEM, which a Secret of type kubernetes.io/tls always holds, and each format once")
+        for case, formats in (("without PEM", ["Combined"]), ("twice", ["PEM", "PEM"]))
+    ),
+    Bad("an unknown format", policy(mtls={"secret": {"formats": ["PEM", "JKS"]}}), "spec.mtls.secret.formats[1]", "Unsupported value"),
+    Bad("a key of RSA", policy(mtls={"key": {"algorithm": "RSA2048"}}), "spec.mtls.key.algorithm", "Unsupported value"),
+    *(
+        Bad(f"a common name {case}", policy(mtls={"commonName": name}), "spec.mtls.commonName", "should match")
+        for case, name in (("of Kubernetes", "system:admin"), ("with a second attribute", "a,O=b"), ("that ends with a dot", "ledger.bank."))
+    ),
+    Bad("a common name of 65", policy(mtls={"commonName": "n" * 65}), "spec.mtls.commonName", "64"),
+    Bad(
+        "a grant to nobody",
+        baseline(mtls={"commonNames": [{"name": "postgres", "namespace": "shop"}]}),
+        "spec.mtls.commonNames[0].serviceAccountName",
+        "Required value",
+    ),
     Bad("a lifetime in days", policy(mtls={"lifetime": "1d"}), "spec.mtls.lifetime", "should match"),
     Bad("two secrets of one name", policy(secrets={"items": [secret(), secret(file={"path": "other"})]}), "spec.secrets.items", "the names of items must differ"),
     Bad("two secrets in one file", policy(secrets={"items": [secret(), secret("mail", file={"path": "db.json"})]}), "spec.secrets.items", "two items cannot be written to the same file"),

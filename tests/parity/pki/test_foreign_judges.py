@@ -191,6 +191,18 @@ def test_mutual_handshake(files):
     assert handshake(server, client) == {"client": names, "server": names, "greeting": b"ok"}
 
 
+def test_ed25519_and_p256_shake_hands(files, tmp_path):
+    """A workload with an Ed25519 key and a common name, read from the combined file, and one with P-256 shake hands."""
+    profile = replace(PKI.profile, key_algorithm="Ed25519", common_name="orders@shop")
+    issued = SIGNER.sign_leaf(profile, PKI.issuing, now=NOW)
+    combined = tmp_path / "tls-combined.pem"
+    combined.write_text(issued.key_pem + issued.chain_pem)
+    other = Files(chain=combined, key=combined, bundle=files.bundle)
+    for one, two in ((files, other), (other, files)):
+        seen = handshake(context(one, ssl.PROTOCOL_TLS_SERVER), context(two, ssl.PROTOCOL_TLS_CLIENT))
+        assert (seen["greeting"], seen["client"]) == (b"ok", seen["server"])
+
+
 def test_handshake_across_issuing_generations(files, tmp_path):
     """A workload under the next issuing generation and one under the last shake hands with unchanged bundles."""
     newer = SIGNER.make_issuing(PKI.domain, PKI.root, generation=2, now=NOW)

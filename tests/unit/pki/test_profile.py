@@ -1,8 +1,11 @@
 """Names in certificates."""
 
+import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from pydantic import ValidationError
 
 from bartizan.api.v1alpha1 import SecurityBaselineSpec
 from bartizan.core.pki.profile import LeafProfile, leaf_profile
@@ -64,6 +67,74 @@ def test_claimed_names(case, claim, refused):
     services = [a_service(app="orders"), a_service("ledger", "bank", app="ledger")]
     profile = leaf_profile(policy, a_trust_domain(), services, BASELINE)
     assert (claim in profile.dns_names, profile.refused_names) == (not refused, (claim,) if refused else ()), case
+
+
+GRANTS = [
+    {"name": name, "namespace": "shop", "serviceAccountName": "orders"}
+    for name in ("orders_rw", "orders", "Ledger.Bank", "pay.bank.internal")
+]
+
+
+@pytest.mark.parametrize(
+    ("case", "name", "grants", "stands"),
+    [
+        ("its account and namespace", "orders@shop", [], True),
+        ("its Service's name", "orders.shop.svc", [], True),
+        ("its account without the namespace", "orders", [], False),
+        ("its account in another namespace", "orders@bank", [], False),
+        ("another account of its namespace", "ledger@shop", [], False),
+        ("a database's superuser", "postgres", GRANTS, False),
+        ("another namespace's Service", "ledger.bank", [], False),
+        ("a name it claims outside", "desk.example.com", [], False),
+        ("granted", "orders_rw", GRANTS, True),
+        ("granted, in another spelling", "Orders_rw", GRANTS, False),
+        ("granted, a host outside", "pay.bank.internal", GRANTS, True),
+        ("granted, but inside the cluster", "Ledger.Bank", GRANTS, False),
+        ("granted to an account of another namespace", "orders", [{**GRANTS[1], "namespace": "bank"}], False),
+        ("granted to another account", "orders", [{**GRANTS[1], "serviceAccountName": "ledger"}], False),
+    ],
+)
+def test_common_names(case, name, grants, stands):
+    """A common name stands in the certificate only if no other workload could bear it, or the platform said so."""
+    policy = a_policy_view(identity={"dnsNames": ["desk.example.com"]}, mtls={"commonName": name})
+    services = [a_service(app="orders"), a_service("ledger", "bank", app="ledger")]
+    baseline = SecurityBaselineSpec.model_validate({"mtls": {"commonNames": grants}})
+    profile = leaf_profile(policy, a_trust_domain(), services, baseline)
+    assert (profile.common_name, profile.refused_common_name) == ((name, "") if stands else ("", name)), case
+
+
+def test_what_is_left_out_is_said():
+    """Names that were asked for and are not in the certificate are named, with what can be done."""
+    policy = a_policy_view(identity={"dnsNames": ["ledger.shop"]}, mtls={"commonName": "postgres"})
+    profile = leaf_profile(policy, a_trust_domain(), [], BASELINE)
+    assert profile.left_out == (
+        "; left out, because they name other services: ledger.shop"
+        "; the common name postgres is left out, because others could bear it: take orders@shop or a Service's DNS name, "
+        "or have SecurityBaseline mtls.commonNames grant it to ServiceAccount orders (never a name inside the cluster)"
+    )
+    assert replace(profile, refused_names=(), refused_common_name="").left_out == ""
+
+
+def test_the_longest_id_is_within_spiffes_limit():
+    """The longest names that Kubernetes and a TrustDomain allow give an ID below 2048 bytes, with nothing to encode."""
+    domain = ".".join([*["d" * 63] * 3, "d" * 61])
+    account = ".".join(["a" * 63] * 3 + ["a" * 61])
+    policy = replace(
+        a_policy_view(workload={"selector": {"matchLabels": {"app": "orders"}}, "serviceAccountName": account}),
+        namespace="n" * 63,
+    )
+    made = leaf_profile(policy, a_trust_domain(domain=domain), [], BASELINE).spiffe_id
+    assert made == f"spiffe://{domain}/ns/{'n' * 63}/sa/{account}"
+    assert (len(made), re.fullmatch(r"spiffe://[a-z0-9._-]+(/[A-Za-z0-9._-]+)+", made) is not None) == (586, True)
+
+
+@pytest.mark.parametrize(
+    "domain", ["d" * 254, "Prod.example.com", "prod.example.com/a", "prod%2eexample.com", "prod..com", ""]
+)
+def test_a_trust_domain_that_would_break_every_id_is_refused(domain):
+    """Upper case, encodings, paths, empty labels and more than 253 characters never become part of an ID."""
+    with pytest.raises(ValidationError):
+        a_trust_domain(domain=domain)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from bartizan.core.pki.pem import fits, read_certificates
@@ -69,6 +69,25 @@ def test_leaf():
     ]
     assert fits(leaf, key)
     assert key.startswith(b"-----BEGIN PRIVATE KEY-----")
+
+
+def test_leaf_with_a_common_name():
+    """A common name is the whole subject, and then the names need not be critical (RFC 5280 §4.2.1.6)."""
+    leaf, _, _ = sign(replace(PKI.profile, common_name="orders@shop"))
+    assert leaf.subject.rfc4514_string() == "CN=orders@shop"
+    assert critical(leaf) == {"basicConstraints", "keyUsage"}
+    names = extension(leaf, x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.UniformResourceIdentifier) == [PKI.profile.spiffe_id]
+
+
+def test_ed25519_leaf():
+    """An Ed25519 leaf has the same usages, is signed by the P-256 authority, and its key is PKCS #8."""
+    leaf, issuing, key = sign(replace(PKI.profile, key_algorithm="Ed25519"))
+    assert isinstance(leaf.public_key(), ed25519.Ed25519PublicKey)
+    assert isinstance(leaf.signature_hash_algorithm, hashes.SHA256)
+    assert usages(leaf) == ["digital_signature"]
+    assert fits(leaf, key)
+    leaf.verify_directly_issued_by(issuing)
 
 
 def test_algorithms():
@@ -135,12 +154,13 @@ def test_nothing_begins_before_its_issuer():
 
 
 def test_serials_and_keys_are_never_repeated():
-    """Two certificates of one workload share neither serial nor key, and serials are at most 159 bits."""
+    """Two certificates of one workload share neither serial nor key, and serials are positive and at most 159 bits."""
     leaves = [sign()[0] for _ in range(20)]
     assert (
         len({one.serial_number for one in leaves}) == len({one.public_key().public_numbers() for one in leaves}) == 20
     )
-    assert 128 < max(one.serial_number.bit_length() for one in leaves) <= 159
+    bits = [one.serial_number.bit_length() for one in leaves]
+    assert 128 <= min(bits) <= max(bits) <= 159
 
 
 def test_long_domains_and_lifetimes_are_legal():

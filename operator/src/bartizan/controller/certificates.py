@@ -221,9 +221,7 @@ def _held(request: CertificateInput, leaf: LeafView, *, look_after: timedelta) -
     """Return what is said of a certificate in the Secret `request.secret`."""
     policy, profile = request.policy, request.profile
     name = policy.spec.secret_name(policy.name)
-    message = f"Secret {name} holds a certificate for {profile.spiffe_id}"
-    if profile.refused_names:
-        message += f"; left out, because they name other services: {', '.join(profile.refused_names)}"
+    message = f"Secret {name} holds a certificate for {profile.spiffe_id}{profile.left_out}"
     return CertificateOutcome(
         observation=observed_as("True", Reason.ISSUED, message),
         status=certificate_status(leaf, namespace=policy.namespace, secret_name=name),

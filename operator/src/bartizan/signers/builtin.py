@@ -20,6 +20,7 @@ from bartizan.signers.certificates import (
     leaf_builder,
     load_key,
     new_key,
+    new_leaf_key,
     self_signed,
     signed,
     validity,
@@ -101,9 +102,7 @@ class BuiltinSigner:
             chain or (authority.certificate,),
             authority.key_pem,
             of=authority.secret_name,
-            uris=(profile.spiffe_id,),
-            dns_names=profile.dns_names,
-            lifetime=profile.lifetime,
+            profile=profile,
             now=now,
         )
 
@@ -117,9 +116,7 @@ class BuiltinSigner:
             (authority.certificate,),
             authority.key_pem,
             of="the webhook's authority",
-            uris=(),
-            dns_names=dns_names,
-            lifetime=SERVING_LIFETIME,
+            profile=LeafProfile(spiffe_id="", dns_names=dns_names, lifetime=SERVING_LIFETIME),
             now=now,
         )
 
@@ -129,15 +126,19 @@ def _leaf(
     issuer_key_pem: bytes,
     *,
     of: str,
-    uris: tuple[str, ...],
-    dns_names: tuple[str, ...],
-    lifetime: timedelta,
+    profile: LeafProfile,
     now: datetime,
 ) -> IssuedLeaf:
     """Sign a leaf under a new key. One that names a workload serves as client too; one without a URI is a server's."""
     issuer, signing_key = chain[0], load_key(issuer_key_pem, of=of)
-    times = validity(now, lifetime=lifetime, backdate=BACKDATE, within=issuer)
-    key = new_key()
-    builder = leaf_builder(key, uris=uris, dns_names=dns_names, client=bool(uris), times=times)
+    key = new_leaf_key(profile.key_algorithm)
+    builder = leaf_builder(
+        key,
+        uris=(profile.spiffe_id,) if profile.spiffe_id else (),
+        dns_names=profile.dns_names,
+        client=bool(profile.spiffe_id),
+        times=validity(now, lifetime=profile.lifetime, backdate=BACKDATE, within=issuer),
+        common_name=profile.common_name,
+    )
     certificate = signed(builder, signing_key, issuer)
     return IssuedLeaf(chain_pem=to_pem((certificate, *chain)), key_pem=key_pem(key).decode())

@@ -12,10 +12,11 @@ from typing import Final
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from bartizan.api.v1alpha1.identity import KeyAlgorithm
 from bartizan.signers.errors import AuthorityNotUsableError
 
 _LAST_MOMENT: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
@@ -23,6 +24,7 @@ _LAST_MOMENT: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 _CN_LENGTH: Final = 64
 
 SigningKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+LeafKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +62,12 @@ def new_key() -> ec.EllipticCurvePrivateKey:
     return ec.generate_private_key(ec.SECP256R1())
 
 
-def key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+def new_leaf_key(algorithm: KeyAlgorithm) -> LeafKey:
+    """Return a new key for a workload."""
+    return ed25519.Ed25519PrivateKey.generate() if algorithm == "Ed25519" else new_key()
+
+
+def key_pem(key: LeafKey) -> bytes:
     """Return a key as unencrypted PKCS #8."""
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
@@ -81,7 +88,7 @@ def load_key(pem: bytes, *, of: str) -> SigningKey:
 
 
 def authority_name(text: str) -> x509.Name:
-    """Return a subject a person can read, cut to what X.520 allows of a common name."""
+    """Return a subject of a common name alone, cut to what X.520 allows of one."""
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text[:_CN_LENGTH])])
 
 
@@ -100,17 +107,26 @@ def authority_builder(
 
 
 def leaf_builder(
-    key: ec.EllipticCurvePrivateKey, *, uris: tuple[str, ...], dns_names: tuple[str, ...], client: bool, times: Validity
+    key: LeafKey,
+    *,
+    uris: tuple[str, ...],
+    dns_names: tuple[str, ...],
+    client: bool,
+    times: Validity,
+    common_name: str = "",
 ) -> x509.CertificateBuilder:
-    """Return a leaf's certificate without issuer; `client` lets it authenticate clients too."""
+    """Return a leaf's certificate without issuer; `client` lets it authenticate clients too.
+
+    The names are critical only where the subject is empty (RFC 5280 §4.2.1.6: where it is not, they should not be).
+    """
     names = [*map(x509.UniformResourceIdentifier, uris), *map(x509.DNSName, dns_names)]
     purposes = [ExtendedKeyUsageOID.SERVER_AUTH, *([ExtendedKeyUsageOID.CLIENT_AUTH] if client else [])]
     return (
-        _builder(key, x509.Name([]), times)
+        _builder(key, authority_name(common_name) if common_name else x509.Name([]), times)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
-        .add_extension(x509.SubjectAlternativeName(names), critical=True)
+        .add_extension(x509.SubjectAlternativeName(names), critical=not common_name)
     )
 
 
@@ -135,7 +151,7 @@ def signed(builder: x509.CertificateBuilder, key: SigningKey, issuer: x509.Certi
     return builder.issuer_name(issuer.subject).add_extension(pointer, critical=False).sign(key, hashes.SHA256())
 
 
-def _builder(key: ec.EllipticCurvePrivateKey, subject: x509.Name, times: Validity) -> x509.CertificateBuilder:
+def _builder(key: LeafKey, subject: x509.Name, times: Validity) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
         .subject_name(subject)

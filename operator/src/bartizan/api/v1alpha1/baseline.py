@@ -8,7 +8,8 @@ from pydantic import AfterValidator, ConfigDict, Field
 
 from bartizan.api.duration import Duration
 from bartizan.api.pod_security import NEWEST_VERSION
-from bartizan.api.v1alpha1.common import ApiModel, DnsLabel, LabelSelector, cel, cel_rules
+from bartizan.api.v1alpha1.common import ApiModel, DnsLabel, DnsSubdomain, LabelSelector, cel, cel_rules
+from bartizan.api.v1alpha1.identity import CommonName
 from bartizan.api.v1alpha1.peers import Fqdn
 from bartizan.api.v1alpha1.policy import PodSecurityVersion
 from bartizan.api.v1alpha1.values import BLOCK, Cidr, is_block
@@ -90,6 +91,17 @@ class BaselineNetwork(ApiModel):
     """The cluster's DNS."""
 
 
+class CommonNameGrant(ApiModel):
+    """A name that one ServiceAccount may bear as the common name of its certificates."""
+
+    name: CommonName
+    """The name, as in `spec.mtls.commonName` of a policy. A dotted name inside the cluster is left out all the same."""
+    namespace: DnsLabel
+    """Where the ServiceAccount is."""
+    service_account_name: DnsSubdomain
+    """The ServiceAccount."""
+
+
 class BaselineMtls(ApiModel):
     """Limits on certificates."""
 
@@ -105,6 +117,9 @@ class BaselineMtls(ApiModel):
 
     max_lifetime: Duration = timedelta(hours=168)
     """The longest lifetime a policy gets; a longer one is shortened to it."""
+    common_names: tuple[CommonNameGrant, ...] = Field(default=(), max_length=256)
+    """Who may bear which common name, beyond `<ServiceAccount>@<namespace>`. Whoever bears a database user's name is that user
+    to a database that goes by common names."""
 
 
 class BaselinePodSecurity(ApiModel):

@@ -4,7 +4,7 @@ The SPIFFE ID is derived from namespace and ServiceAccount and can't be typed, s
 """
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import ConfigDict, Field
 
@@ -41,11 +41,43 @@ class Identity(ApiModel):
     """Further DNS names for the certificate. The Services' own names are added by themselves."""
 
 
+CommonName = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9_]([-A-Za-z0-9_.@]*[A-Za-z0-9_])?$", min_length=1, max_length=64),
+]
+"""What may stand in a certificate's common name: at most 64 characters (RFC 5280, ub-common-name), none of which means
+something in a distinguished name or in a Kubernetes user name (`system:…`)."""
+
+KeyAlgorithm: TypeAlias = Literal["ECDSAP256", "Ed25519"]
+"""What a workload's key is made for. Authorities are always ECDSA P-256: some verifiers refuse any other."""
+DEFAULT_KEY: Final = "ECDSAP256"
+
+
 class SecretRef(ApiModel):
     """The Secret that carries certificate, key and bundle."""
 
+    model_config = ConfigDict(
+        json_schema_extra=cel_rules(
+            cel(
+                "'PEM' in self.formats && self.formats.all(f, self.formats.exists_one(g, g == f))",
+                "formats must name PEM, which a Secret of type kubernetes.io/tls always holds, and each format once",
+                fieldPath=".formats",
+            )
+        )
+    )
+
     name: DnsSubdomain | None = None
     """Its name; left out: `<policy>-tls`. A Secret that somebody else made is never taken over."""
+    formats: tuple[Literal["PEM", "Combined"], ...] = Field(default=("PEM",), min_length=1, max_length=2)
+    """What it holds. PEM: `tls.crt`, `tls.key` and `ca.crt`. Combined: `tls-combined.pem` too, key and chain in one file, so
+    that a program that reads it never gets the key of one certificate and the chain of another."""
+
+
+class Key(ApiModel):
+    """The private key behind the certificate. A new one is made at every renewal."""
+
+    algorithm: KeyAlgorithm = DEFAULT_KEY
+    """ECDSAP256 is accepted everywhere, Ed25519 by every peer that speaks TLS 1.3 with it. A change re-issues at once."""
 
 
 class Mtls(ApiModel):
@@ -65,3 +97,10 @@ class Mtls(ApiModel):
     """How long a certificate is valid, 1h to 168h. It is renewed at half of it."""
     secret: SecretRef = SecretRef()
     """Where the certificate is put."""
+    key: Key = Key()
+    """What its key is made for."""
+    common_name: CommonName | None = None
+    """The certificate's common name, for servers that know clients by it, such as PostgreSQL's `cert` authentication; left out:
+    none. Such a name is a claim without a namespace, so it stands in the certificate only if nobody else can bear it:
+    `<ServiceAccount>@<namespace>`, a DNS name of the policy's own Services, or a name that the SecurityBaseline grants this
+    ServiceAccount in `mtls.commonNames`. Any other is left out, and the condition CertificateReady says so."""

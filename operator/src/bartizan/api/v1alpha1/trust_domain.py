@@ -41,8 +41,9 @@ class TrustDomainSpec(ApiModel):
         )
     )
 
-    domain: str = Field(pattern=r"^[a-z0-9]([-a-z0-9_]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9_]*[a-z0-9])?)*$", max_length=255)
-    """The SPIFFE trust domain, such as `prod.example.com`: the first part of every SPIFFE ID."""
+    domain: str = Field(pattern=r"^[a-z0-9]([-a-z0-9_]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9_]*[a-z0-9])?)*$", max_length=253)
+    """The SPIFFE trust domain, such as `prod.example.com`: the first part of every SPIFFE ID. SPIFFE allows 255 characters,
+    the host of a URI only 253 (RFC 1034)."""
     lifetimes: Lifetimes = Lifetimes()
     """How long authorities live."""
 

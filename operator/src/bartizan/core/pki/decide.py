@@ -87,6 +87,8 @@ def decide(request: CertificateInput) -> Decision:
         name=name,
         uris=(request.profile.spiffe_id,),
         dns_names=request.profile.dns_names,
+        common_name=request.profile.common_name,
+        key_algorithm=request.profile.key_algorithm,
         lifetime=request.profile.lifetime,
         chains=request.chains,
         now=request.now,

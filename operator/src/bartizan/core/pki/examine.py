@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 from cryptography import x509
 
 from bartizan.api.duration import format_duration
+from bartizan.api.v1alpha1.identity import DEFAULT_KEY
 from bartizan.core.pki.leaf import LeafView, public_key_id, renewal_time
 from bartizan.core.pki.pem import signed_by
 from bartizan.core.pki.profile import BACKDATE
@@ -25,6 +26,7 @@ class IssueReason(StrEnum):
     DATA_MISSING = "DataMissing"
     UNREADABLE = "Unreadable"
     KEY_MISMATCH = "KeyMismatch"
+    KEY_ALGORITHM_CHANGED = "KeyAlgorithmChanged"
     NAMES_CHANGED = "NamesChanged"
     ISSUER_UNKNOWN = "IssuerUnknown"
     NOT_YET_VALID = "NotYetValid"
@@ -42,6 +44,8 @@ class Expectation:
     """The Secret's."""
     uris: tuple[str, ...]
     dns_names: tuple[str, ...]
+    common_name: str = ""
+    key_algorithm: str = DEFAULT_KEY
     lifetime: timedelta
     chains: tuple[tuple[x509.Certificate, ...], ...]
     """What may follow it in tls.crt: each begins with an authority that may have signed it."""
@@ -68,6 +72,14 @@ def key_belongs(_: Expectation, leaf: LeafView) -> Finding | None:
     return (IssueReason.KEY_MISMATCH, "tls.key is not the private key of the certificate in tls.crt")
 
 
+def key_is_of_the_kind(expected: Expectation, leaf: LeafView) -> Finding | None:
+    """The key must be made for the algorithm that is declared."""
+    if leaf.key_algorithm == expected.key_algorithm:
+        return None
+    message = f"the key is of kind {leaf.key_algorithm}, and {expected.key_algorithm} is asked for"
+    return (IssueReason.KEY_ALGORITHM_CHANGED, message)
+
+
 def names_agree(expected: Expectation, leaf: LeafView) -> Finding | None:
     """The certificate must say exactly the names it should: one too many is a claim nobody made."""
     have, want = {*leaf.uris, *leaf.dns_names}, {*expected.uris, *expected.dns_names}
@@ -79,6 +91,14 @@ def names_agree(expected: Expectation, leaf: LeafView) -> Finding | None:
         if names
     ]
     return (IssueReason.NAMES_CHANGED, f"the certificate {' and '.join(changes) or 'repeats a name'}")
+
+
+def subject_agrees(expected: Expectation, leaf: LeafView) -> Finding | None:
+    """The common name is a name too: it must be the one that is allowed, and alone in the subject."""
+    if leaf.subject == expected.common_name:
+        return None
+    had, wanted = leaf.subject or "empty", expected.common_name or "empty"
+    return (IssueReason.NAMES_CHANGED, f"the certificate's subject is {had}, must be {wanted}")
 
 
 def issuer_stands(expected: Expectation, leaf: LeafView) -> Finding | None:
@@ -147,7 +167,9 @@ def not_yet_due(expected: Expectation, leaf: LeafView) -> Finding | None:
 
 RULES: Final[Sequence[Rule]] = (
     key_belongs,
+    key_is_of_the_kind,
     names_agree,
+    subject_agrees,
     issuer_stands,
     has_begun,
     has_not_ended,

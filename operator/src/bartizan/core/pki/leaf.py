@@ -11,6 +11,8 @@ from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.x509.oid import NameOID
 
 from bartizan.core.pki.pem import fits, public_key_der
 
@@ -33,6 +35,10 @@ class LeafView:
     uris: tuple[str, ...]
     dns_names: tuple[str, ...]
     """Sorted."""
+    subject: str
+    """The common name where it is the subject's only attribute, else the whole subject (RFC 4514); mostly empty."""
+    key_algorithm: str
+    """As in `spec.mtls.key.algorithm`; a key of another kind is called by its class."""
     serial: str
     """Hex, without leading zeros."""
     not_before: datetime
@@ -59,12 +65,14 @@ def view_leaf(certificates: tuple[x509.Certificate, ...], key_pem: bytes, bundle
             key_fits=fits(leaf, key_pem),
             uris=tuple(names.get_values_for_type(x509.UniformResourceIdentifier)) if names else (),
             dns_names=tuple(sorted(names.get_values_for_type(x509.DNSName))) if names else (),
+            subject=_subject(leaf.subject),
+            key_algorithm=_key_algorithm(leaf),
             serial=format(leaf.serial_number, "x"),
             not_before=leaf.not_valid_before_utc,
             not_after=leaf.not_valid_after_utc,
             bundle_pem=bundle_pem,
         )
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
         return None
 
 
@@ -73,6 +81,22 @@ def _alternative_names(certificate: x509.Certificate) -> x509.SubjectAlternative
         return certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return None
+
+
+def _subject(name: x509.Name) -> str:
+    attributes = list(name)
+    if len(attributes) == 1 and attributes[0].oid == NameOID.COMMON_NAME:
+        return str(attributes[0].value)
+    return name.rfc4514_string()
+
+
+def _key_algorithm(certificate: x509.Certificate) -> str:
+    key = certificate.public_key()
+    if isinstance(key, ed25519.Ed25519PublicKey):
+        return "Ed25519"
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return "ECDSAP256" if isinstance(key.curve, ec.SECP256R1) else f"ECDSA {key.curve.name}"
+    return type(key).__name__.removeprefix("_").removesuffix("PublicKey")
 
 
 def public_key_id(certificate: x509.Certificate) -> str:

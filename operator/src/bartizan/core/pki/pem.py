@@ -21,6 +21,8 @@ from bartizan.api.names import KubeObject
 CERTIFICATE_KEY: Final = "tls.crt"
 PRIVATE_KEY: Final = "tls.key"
 BUNDLE_KEY: Final = "ca.crt"
+COMBINED_KEY: Final = "tls-combined.pem"
+"""Key, then chain, in one file: the order of a pod certificate's credential bundle (KEP-4317)."""
 
 
 def data_of(secret: KubeObject, key: str) -> bytes | None:

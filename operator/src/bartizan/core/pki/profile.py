@@ -3,6 +3,12 @@
 A name in a certificate is a claim that other services believe, so every name here has a reason that the author of a policy
 cannot forge: the SPIFFE ID comes from namespace and ServiceAccount, the cluster's DNS names from Services that surely select
 the policy's pods. Further names (`identity.dnsNames`) must not look like a name inside the cluster.
+
+The common name is the weakest of them: it has no namespace, and what it means is up to each server (PostgreSQL: the database
+user). Two policies of two namespaces may bear one name and run as one ServiceAccount's name, so neither is safe to claim. Three
+kinds are: `<ServiceAccount>@<namespace>`, which is one-to-one with the SPIFFE ID (a namespace has no dot or `@`) and never a
+host's name; a derived DNS name, which the certificate says anyway; and what the platform granted this very ServiceAccount.
+A grant still cannot make it a dotted name inside the cluster: some clients take a common name for the server's name.
 """
 
 from collections.abc import Iterable
@@ -11,6 +17,7 @@ from datetime import timedelta
 from typing import Final
 
 from bartizan.api.v1alpha1 import SecurityBaselineSpec
+from bartizan.api.v1alpha1.identity import DEFAULT_KEY, KeyAlgorithm
 from bartizan.core.model import PolicyView, ServiceView, TrustDomainView
 
 BACKDATE: Final = timedelta(minutes=2)
@@ -30,6 +37,26 @@ class LeafProfile:
     """From issue to end, whole seconds."""
     refused_names: tuple[str, ...] = ()
     """Names from `identity.dnsNames` left out, because they resolve to another service inside the cluster."""
+    key_algorithm: KeyAlgorithm = DEFAULT_KEY
+    common_name: str = ""
+    """The subject's only attribute; empty: the subject is empty."""
+    refused_common_name: str = ""
+    """`mtls.commonName` left out, because others could bear it too."""
+
+    @property
+    def left_out(self) -> str:
+        """What was asked for and is not in the certificate, as the end of a sentence; empty where there is nothing."""
+        text = ""
+        if self.refused_names:
+            text += f"; left out, because they name other services: {', '.join(self.refused_names)}"
+        if self.refused_common_name:
+            namespace, account = self.spiffe_id.split("/")[-3::2]
+            text += (
+                f"; the common name {self.refused_common_name} is left out, because others could bear it: take "
+                f"{own_common_name(namespace, account)} or a Service's DNS name, or have SecurityBaseline "
+                f"mtls.commonNames grant it to ServiceAccount {account} (never a name inside the cluster)"
+            )
+        return text
 
 
 def spiffe_id(domain: str, namespace: str, account: str) -> str:
@@ -60,12 +87,34 @@ def leaf_profile(
     claimed = set(policy.spec.identity.dns_names)
     refused = {name for name in claimed - derived if _inside_the_cluster(name, taken)}
     lifetime = min(policy.spec.mtls.lifetime, baseline.mtls.max_lifetime)
+    wanted = policy.spec.mtls.common_name or ""
+    allowed = not wanted or _may_bear(wanted, policy, derived, taken, baseline)
     return LeafProfile(
         spiffe_id=spiffe_id(trust_domain.spec.domain, policy.namespace, policy.account),
         dns_names=tuple(sorted(derived | (claimed - refused))),
         lifetime=timedelta(seconds=lifetime // timedelta(seconds=1)),
         refused_names=tuple(sorted(refused)),
+        key_algorithm=policy.spec.mtls.key.algorithm,
+        common_name=wanted if allowed else "",
+        refused_common_name="" if allowed else wanted,
     )
+
+
+def own_common_name(namespace: str, account: str) -> str:
+    """Return the common name that every ServiceAccount may bear, and no other can."""
+    return f"{account}@{namespace}"
+
+
+def _may_bear(
+    name: str, policy: PolicyView, derived: set[str], namespaces: set[str], baseline: SecurityBaselineSpec
+) -> bool:
+    if name in derived or name == own_common_name(policy.namespace, policy.account):
+        return True
+    granted = any(
+        (grant.name, grant.namespace, grant.service_account_name) == (name, policy.namespace, policy.account)
+        for grant in baseline.mtls.common_names
+    )
+    return granted and not ("." in name and _inside_the_cluster(name.lower(), namespaces))
 
 
 def surely_selects(service: ServiceView, policy: PolicyView) -> bool:

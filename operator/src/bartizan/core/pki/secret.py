@@ -1,7 +1,7 @@
 """The Secret of a workload's certificate, written and read.
 
 The private key is the one thing in it that must not leave a trace elsewhere, so the annotation that says what bartizan meant
-is computed over everything but the key.
+is computed over everything but the entries that hold it.
 """
 
 from typing import Final
@@ -10,14 +10,22 @@ from bartizan.api.names import KubeObject
 from bartizan.core.emit import owned_by
 from bartizan.core.model import PolicyView
 from bartizan.core.pki.leaf import LeafView, view_leaf
-from bartizan.core.pki.pem import BUNDLE_KEY, CERTIFICATE_KEY, PRIVATE_KEY, data_of, encoded, read_certificates
+from bartizan.core.pki.pem import (
+    BUNDLE_KEY,
+    CERTIFICATE_KEY,
+    COMBINED_KEY,
+    PRIVATE_KEY,
+    data_of,
+    encoded,
+    read_certificates,
+)
 
 SECRET_TYPE: Final = "kubernetes.io/tls"  # noqa: S105 -- the type of a Secret
 KEYS: Final = (CERTIFICATE_KEY, PRIVATE_KEY, BUNDLE_KEY)
 
 
 def certificate_secret(policy: PolicyView, chain_pem: str, key_pem: str | bytes, bundle_pem: str) -> KubeObject:
-    """Return the Secret the policy's pods mount: leaf and issuing authority, key, trust bundle."""
+    """Return the Secret the policy's pods mount: leaf and what follows it, key, trust bundle, in the formats asked for."""
     public = owned_by(
         policy,
         {
@@ -28,7 +36,16 @@ def certificate_secret(policy: PolicyView, chain_pem: str, key_pem: str | bytes,
             "data": {CERTIFICATE_KEY: encoded(chain_pem), BUNDLE_KEY: encoded(bundle_pem)},
         },
     )
-    return {**public, "data": {**public["data"], PRIVATE_KEY: encoded(key_pem)}}
+    key = key_pem.encode() if isinstance(key_pem, str) else key_pem
+    private = {PRIVATE_KEY: encoded(key)}
+    if "Combined" in policy.spec.mtls.secret.formats:
+        private[COMBINED_KEY] = encoded(combined(key, chain_pem))
+    return {**public, "data": {**public["data"], **private}}
+
+
+def combined(key_pem: bytes, chain_pem: str) -> bytes:
+    """Return key and chain as one PEM file; a key that does not end its last line is given the end."""
+    return key_pem.rstrip(b"\n") + b"\n" + chain_pem.encode()
 
 
 def read_certificate(secret: KubeObject) -> LeafView | None:
