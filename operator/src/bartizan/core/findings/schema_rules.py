@@ -191,6 +191,9 @@ _OF_THE_REST: Final[Mapping[str, Rule]] = {
     "all items name the same containers: the Vault injector mounts its volume for all secrets or none": lambda o, f: (
         _same(tuple(_listed(item, "containers")) for item in _listed(o, f))
     ),
+    "formats must name PEM, which a Secret of type kubernetes.io/tls always holds, and each format once": lambda o, f: (
+        not _has(o, f) or ("PEM" in _listed(o, f) and _differ(_listed(o, f)))
+    ),
     "two items cannot be written to the same file": lambda o, f: _differ(
         item["file"]["path"] for item in _listed(o, f)
     ),
