@@ -99,7 +99,7 @@ def test_defaults_are_filled_in(api):
         },
         "network": {"ports": [], "ingress": [], "egress": [], "consent": "Mutual", "decisions": []},
         "identity": {"trustDomain": "default", "dnsNames": []},
-        "mtls": {"lifetime": "24h", "secret": {}},
+        "mtls": {"lifetime": "24h", "secret": {"formats": ["PEM"]}, "key": {"algorithm": "ECDSAP256"}},
         "secrets": {"items": []},
     }
 
@@ -122,7 +122,7 @@ def test_defaults_of_the_cluster_kinds_are_filled_in(api):
             },
         },
         "widening": "Own",
-        "mtls": {"maxLifetime": "168h"},
+        "mtls": {"maxLifetime": "168h", "commonNames": []},
         "podSecurity": {"level": "baseline", "version": "v1.37"},
     }
     assert read_back(api, GOOD["trust domain"])["spec"] == {
