@@ -11,8 +11,9 @@ import pytest
 from bartizan.api.kinds import TRUST_DOMAIN
 from bartizan.api.names import KubeObject
 from bartizan.controller.authorities import Release
-from bartizan.controller.controller import Controller, Place
+from bartizan.controller.controller import Controller
 from bartizan.controller.names import NameResolver
+from bartizan.controller.place import Place
 from bartizan.controller.sources import ReflectorSource
 from bartizan.core.plan import Event
 from bartizan.testing import FakeClock, FakeKube, Write, a_namespace
@@ -94,14 +95,16 @@ def a_trust_domain(name: str = "default", domain: str = "test.example") -> KubeO
 
 
 @asynccontextmanager
-async def a_rig(*items: KubeObject, resolver: NameResolver | None = None) -> AsyncIterator[Rig]:
+async def a_rig(
+    *items: KubeObject, resolver: NameResolver | None = None, issuance_rate: float = 200
+) -> AsyncIterator[Rig]:
     """Run a controller over a cluster that holds the release's namespace, a TrustDomain and `items`."""
     clock = FakeClock()
     kube = FakeKube(a_namespace(RELEASE, None), a_trust_domain(), *items, clock=clock)
     leadership, recorded = Chosen(), Recorded()
     controller = Controller(
         kube,
-        Place(release=Release(namespace=RELEASE), account="bartizan-controller"),
+        Place(release=Release(namespace=RELEASE), account="bartizan-controller", issuance_rate=issuance_rate),
         leadership=leadership,
         recorder=recorded,
         sources=lambda world, intake: (ReflectorSource(kube, world, intake, clock=clock),),

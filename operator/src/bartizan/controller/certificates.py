@@ -4,31 +4,40 @@ Signing makes a key, so it is no pure decision; it stands between two of them. W
 once more before it is written: a rule that does not accept its own result would otherwise issue without end.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from bartizan.api.kinds import SECRET, TRUST_DOMAIN
 from bartizan.api.names import DEFAULT_NAME, TRUST_DOMAIN_LABEL, KubeObject
+from bartizan.controller.contests import Contests
 from bartizan.controller.errors import UnstableDecisionError
+from bartizan.controller.issuance import Turns
 from bartizan.controller.ledger import Ledger
 from bartizan.controller.world import World
-from bartizan.core.model import PolicyView, Snapshot, TrustDomainView
+from bartizan.core.model import PolicyKey, PolicyView, Snapshot, TrustDomainView
 from bartizan.core.observations import certificate as observed_as
 from bartizan.core.ownership import upkeep, without_intruders
 from bartizan.core.pki.authority import authority_label
 from bartizan.core.pki.decide import CertificateInput, Issue, Keep, Refuse, decide
+from bartizan.core.pki.examine import IssueReason
+from bartizan.core.pki.leaf import LeafView
 from bartizan.core.pki.ledger import LedgerRow
-from bartizan.core.pki.profile import LeafProfile, leaf_profile
+from bartizan.core.pki.profile import leaf_profile
 from bartizan.core.pki.rotation import AuthorityPlan, plan_authorities
 from bartizan.core.pki.secret import certificate_secret
 from bartizan.core.pki.status import certificate_status
-from bartizan.core.plan import LOOK_AGAIN, SOON, Apply
+from bartizan.core.plan import LOOK_AGAIN, SOON, Apply, Plan
 from bartizan.core.posture import CertificateOutcome, emitted_object
 from bartizan.core.reasons import Reason
 from bartizan.signers.errors import SignerError
 from bartizan.signers.protocol import Signer
 
+_PATIENCE: Final = timedelta(seconds=10)
+"""How long a policy waits for its turn at the signer before that is said: at a cold start most wait for less."""
+_STILL_GOOD: Final = frozenset({IssueReason.RENEWAL_DUE, IssueReason.LIFETIME_CHANGED})
+"""Why a certificate is replaced of which nothing is to be said while it waits: peers accept it as before."""
+_OF_NO_USE: Final = frozenset({IssueReason.KEY_MISMATCH, IssueReason.EXPIRED, IssueReason.NOT_YET_VALID})
 _CACHED_FOR: Final = timedelta(seconds=60)
 """How long the plan of a trust domain's authorities is reused while its objects stay the same: it verifies signatures."""
 
@@ -43,10 +52,13 @@ class _Cached:
 class Certificates:
     """Decides and signs, for one policy at a time."""
 
-    def __init__(self, world: World, signer: Signer, ledger: Ledger) -> None:
-        """Read authorities from `world`, sign with `signer`, and write down in `ledger` what was signed."""
+    def __init__(self, world: World, signer: Signer, turns: Turns, ledger: Ledger) -> None:
+        """Read authorities from `world`, sign with `signer`, each in its turn, and write down in `ledger` what was signed."""
         self._world = world
         self._signer = signer
+        self._turns = turns
+        self._contests = Contests()
+        self._waiting_since: dict[PolicyKey, datetime] = {}
         self._ledger = ledger
         self._cache: dict[str, _Cached] = {}
 
@@ -79,14 +91,20 @@ class Certificates:
             wait = SOON if decision.reason is Reason.PENDING else LOOK_AGAIN
             return _waiting(decision.reason, decision.message, look_after=wait)
         if isinstance(decision, Keep):
-            observed = secret or {}
-            applies = without_intruders(decision.desired, observed, manager="bartizan/certificates") or upkeep(
-                decision.desired, secret, manager="bartizan/certificates"
-            )
-            return _kept(policy, decision, applies, profile, now)
+            return self._upheld(request, decision)
         if authorities.signer is None:
             return _no_signer(domain, authorities)
-        return await self._issued(request, decision, authorities, now)
+        return await self._renewed(request, decision, authorities)
+
+    def forget(self) -> None:
+        """Another replica writes now: nobody waits for a turn here any more, and no contest is remembered."""
+        self._turns.clear()
+        self._contests.clear()
+        self._waiting_since.clear()
+
+    def written(self, plan: Plan) -> None:
+        """Note that a policy's plan was carried out: a Secret in it that is missing at the next look was deleted since."""
+        self._contests.written(one.item for one in plan.applies if one.item["kind"] == SECRET.kind)
 
     def authorities(self, domain: TrustDomainView, now: datetime) -> AuthorityPlan:
         """Return the authorities of a trust domain as last seen; what there is to make is not made here."""
@@ -105,44 +123,75 @@ class Certificates:
         self._cache[domain.name] = _Cached(versions, now + _CACHED_FOR, plan)
         return plan
 
-    async def _issued(
-        self, request: CertificateInput, decision: Issue, authorities: AuthorityPlan, now: datetime
-    ) -> CertificateOutcome:
-        policy = request.policy
-        assert authorities.signer is not None  # noqa: S101 -- the caller has looked
+    def _upheld(self, request: CertificateInput, decision: Keep) -> CertificateOutcome:
+        """Return the outcome of a good certificate, with what has to be put right around it."""
+        policy, observed, now = request.policy, request.secret or {}, request.now
+        self._turns.drop(policy.key)
+        self._waiting_since.pop(policy.key, None)
+        applies = without_intruders(decision.desired, observed, manager="bartizan/certificates") or upkeep(
+            decision.desired, request.secret, manager="bartizan/certificates"
+        )
+        outcome = _kept(request, decision, applies)
+        if not applies:
+            return self._contests.calm(policy, outcome, now)
+        contest = self._contests.met(policy, request.secret, now)
+        if later := self._contests.put_off(policy, contest, outcome, now):
+            return later
+        return self._contests.repaired(policy, decision.desired, outcome, now)
+
+    async def _renewed(self, request: CertificateInput, decision: Issue, authorities: AuthorityPlan) -> CertificateOutcome:
+        """Return the outcome where another certificate is needed: put back, signed, or waiting for its turn."""
+        policy, now = request.policy, request.now
+        contest = self._contests.met(policy, request.secret, now)
+        last = decide(replace(request, secret=self._contests.last(policy))) if contest else None
+        again = None
+        if isinstance(last, Keep):
+            apply = Apply(item=last.desired, manager="bartizan/certificates", force=decision.force)
+            again = _kept(request, last, (apply,))
+        if later := self._contests.put_off(policy, contest, again, now):
+            return later
+        if again:
+            return self._contests.repaired(policy, again.applies[0].item, again, now)
+        if not self._turns.take(policy.key, _usable_until(decision)):
+            return self._in_line(request, decision)
+        return await self._issued(request, decision, authorities)
+
+    def _in_line(self, request: CertificateInput, decision: Issue) -> CertificateOutcome:
+        """Return what to say while the budget is spent on others: nothing new of a certificate that is still good."""
+        policy, secret = request.policy, request.secret
+        if secret and decision.leaf and decision.reason in _STILL_GOOD:
+            return _held(request, decision.leaf, look_after=LOOK_AGAIN)
+        since = self._waiting_since.setdefault(policy.key, request.now)
+        message = f"{decision.message}; it waits for its turn to be issued: BARTIZAN_ISSUANCE_RATE limits how many are a second"
+        outcome = _waiting(Reason.PENDING, message)
+        return replace(outcome, settled=request.now - since >= _PATIENCE)
+
+    async def _issued(self, request: CertificateInput, decision: Issue, authorities: AuthorityPlan) -> CertificateOutcome:
+        policy, now, signer = request.policy, request.now, authorities.signer
+        assert signer is not None  # noqa: S101 -- the caller has looked
         try:
-            leaf = self._signer.sign_leaf(
-                request.profile, authorities.signer, chain=authorities.chain_of(authorities.signer), now=now
-            )
+            leaf = self._signer.sign_leaf(request.profile, signer, chain=authorities.chain_of(signer), now=now)
         except SignerError as error:
             return _waiting(Reason.AUTHORITY_NOT_READY, f"{decision.message}, but {error}")
         secret = certificate_secret(policy, leaf.chain_pem, leaf.key_pem, request.bundle_pem)
-        verdict = decide(
-            CertificateInput(
-                policy=policy,
-                profile=request.profile,
-                secret=secret,
-                chains=request.chains,
-                bundle_pem=request.bundle_pem,
-                now=now,
-            )
-        )
+        verdict = decide(replace(request, secret=secret))
         if not isinstance(verdict, Keep):
             raise UnstableDecisionError(
                 f"the certificate just issued for {policy.namespace}/{policy.name} would not be kept: {verdict.message}"
             )
+        self._waiting_since.pop(policy.key, None)
         await self._ledger.record(
             LedgerRow(
                 trust_domain=policy.spec.identity.trust_domain,
                 serial=verdict.leaf.serial,
-                authority=authorities.signer.id,
+                authority=signer.id,
                 subject=f"{policy.namespace}/{policy.account}",
                 holder=policy.uid,
                 not_after=verdict.leaf.not_after,
             )
         )
         apply = Apply(item=secret, manager="bartizan/certificates", force=decision.force)
-        return _kept(policy, verdict, (apply,), request.profile, now)
+        return self._contests.repaired(policy, secret, _kept(request, verdict, (apply,)), now)
 
 
 def unreachable(namespace: str, *, settled: bool) -> CertificateOutcome:
@@ -153,19 +202,29 @@ def unreachable(namespace: str, *, settled: bool) -> CertificateOutcome:
     )
 
 
-def _kept(
-    policy: PolicyView, decision: Keep, applies: tuple[Apply, ...], profile: LeafProfile, now: datetime
-) -> CertificateOutcome:
+def _usable_until(decision: Issue) -> datetime | None:
+    """Return when the certificate to be replaced ends; None where it is of no use already."""
+    return decision.leaf.not_after if decision.leaf and decision.reason not in _OF_NO_USE else None
+
+
+def _kept(request: CertificateInput, decision: Keep, applies: tuple[Apply, ...]) -> CertificateOutcome:
+    wait = max(decision.next_renewal - request.now, SOON)
+    outcome = _held(replace(request, secret=decision.desired), decision.leaf, look_after=wait)
+    return replace(outcome, applies=applies)
+
+
+def _held(request: CertificateInput, leaf: LeafView, *, look_after: timedelta) -> CertificateOutcome:
+    """Return what is said of a certificate in the Secret `request.secret`."""
+    policy, profile = request.policy, request.profile
     name = policy.spec.secret_name(policy.name)
     message = f"Secret {name} holds a certificate for {profile.spiffe_id}"
     if profile.refused_names:
         message += f"; left out, because they name other services: {', '.join(profile.refused_names)}"
     return CertificateOutcome(
         observation=observed_as("True", Reason.ISSUED, message),
-        applies=applies,
-        status=certificate_status(decision.leaf, namespace=policy.namespace, secret_name=name),
-        emitted=emitted_object(decision.desired),
-        look_after=max(decision.next_renewal - now, SOON),
+        status=certificate_status(leaf, namespace=policy.namespace, secret_name=name),
+        emitted=emitted_object(request.secret) if request.secret else None,
+        look_after=look_after,
     )
 
 

@@ -7,23 +7,25 @@ keys and not a cold start.
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
 from bartizan.api.kinds import CLUSTER_NETWORK_POLICY, ROLE, ROLE_BINDING, SECRET
-from bartizan.controller.authorities import Authorities, Release
+from bartizan.controller.authorities import Authorities
 from bartizan.controller.back_ends import BackEndSource
 from bartizan.controller.certificates import Certificates
 from bartizan.controller.discovery import Discovery
 from bartizan.controller.errors import ControllerError, NotLeaderError
 from bartizan.controller.intake import Intake
-from bartizan.controller.keys import TIERS_KEY, Key, Subject, first_things_first, policy_key
+from bartizan.controller.issuance import Turns
+from bartizan.controller.keys import TIERS_KEY, Key, Subject, policy_key
 from bartizan.controller.ledger import Ledger
 from bartizan.controller.meter import Meter, NoMeter
 from bartizan.controller.names import NameResolver, NameWatch
+from bartizan.controller.order import by_urgency
+from bartizan.controller.place import Leadership, Place
 from bartizan.controller.queue import WorkQueue
 from bartizan.controller.reconcile import Reconciler, RefusedError
 from bartizan.controller.sources import AROUND, OURS, CertificateSecrets, EventSource, ReflectorSource
@@ -32,7 +34,6 @@ from bartizan.controller.writer import Recorder, Writer
 from bartizan.core.capabilities import Capabilities
 from bartizan.core.model import ResolvedName
 from bartizan.core.namespace import ServiceAccountRef
-from bartizan.core.network.proof import PROOF_AGE
 from bartizan.core.shapes import TEMPLATES
 from bartizan.kube.api import KubeApi
 from bartizan.kube.clock import Clock, SystemClock, within
@@ -50,36 +51,10 @@ _IN_VAIN: Final = timedelta(seconds=1)
 """Where the back-off begins after a refusal that the next try meets as well unless somebody changes something."""
 _SETTLED: Final = timedelta(seconds=1)
 """How long changes around a policy are gathered before its gaps are looked at."""
-_WORKERS: Final = 4
-"""Keys in flight at once: enough to hide the API server's answer times, few enough to leave it alone."""
-
-
-class Leadership(Protocol):
-    """Who may write."""
-
-    @property
-    def is_leader(self) -> bool:
-        """Whether this replica holds the Lease at this moment."""
-
-    async def run(self, on_started: Callable[[], None], on_stopped: Callable[[], None]) -> None:
-        """Try to hold the Lease until cancelled, then let go of it."""
 
 
 SourcesOf = Callable[[World, Intake], Sequence[EventSource]]
 """Makes the sources that bring in everything but Secrets and RoleBindings."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where the controller runs and as whom."""
-
-    release: Release
-    account: str
-    """The name of its ServiceAccount, in the release's namespace."""
-    workers: int = _WORKERS
-    prober: str = ""
-    """The name of the prober's ServiceAccount there; empty: there is no prober."""
-    proof_age: timedelta = PROOF_AGE
 
 
 class Controller:
@@ -117,6 +92,10 @@ class Controller:
             aside=self.queue.aside,
             wrote=self._meter.wrote,
         )
+        self._turns = Turns(
+            self._clock, lambda key: self.queue.add(policy_key(key), ahead=True), rate=place.issuance_rate
+        )
+        self._certificates = Certificates(self.world, BuiltinSigner(), self._turns, self._ledger)
         self._reconciler = self._reconciling(api, intake, recorder)
         self._synced = False
         self._work: asyncio.Task[None] | None = None
@@ -152,7 +131,7 @@ class Controller:
         return NameWatch(self.world, resolver, tell=tell, clock=self._clock)
 
     def _reconciling(self, api: KubeApi, intake: Intake, recorder: Recorder) -> Reconciler:
-        leadership, release, signer = self._leadership, self._place.release, BuiltinSigner()
+        leadership, release = self._leadership, self._place.release
         writer = Writer(
             api,
             recorder=recorder,
@@ -164,8 +143,8 @@ class Controller:
             world=self.world,
             api=api,
             writer=writer,
-            certificates=Certificates(self.world, signer, self._ledger),
-            authorities=Authorities(api, writer, signer, release, self._meter),
+            certificates=self._certificates,
+            authorities=Authorities(api, writer, BuiltinSigner(), release, self._meter),
             controller=ServiceAccountRef(namespace=release.namespace, name=self._place.account),
             prober=ServiceAccountRef(namespace=release.namespace, name=self._place.prober)
             if self._place.prober
@@ -213,7 +192,7 @@ class Controller:
         self._meter.leads(leader=True)
         self.queue.clear()
         self._ledger.forget()
-        for key in sorted(self.world.all_keys(), key=first_things_first):
+        for key in sorted(self.world.all_keys(), key=by_urgency(self.world)):
             self.queue.add(key)
         self._work = asyncio.create_task(self._serve())
 
@@ -227,12 +206,14 @@ class Controller:
         self._ended.add(work)
         work.add_done_callback(self._ended.discard)
         self.queue.clear()
+        self._certificates.forget()
 
     async def _serve(self) -> None:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._secrets.run())
                 group.create_task(self._pass_over())
+                group.create_task(self._turns.run())
                 group.create_task(self.queue.serve(self.look, workers=self._place.workers))
         except Exception as error:  # noqa: BLE001 -- holding the Lease without working would be the worst of all states
             self._died.set_exception(error)
@@ -275,7 +256,7 @@ class Controller:
         self._meter.reconciled(key.subject, "failed", self._clock.monotonic() - began)
 
     def _enqueue_all(self, keys: Iterable[Key]) -> None:
-        for key in sorted(keys, key=first_things_first):
+        for key in sorted(keys, key=by_urgency(self.world)):
             self._enqueue(key)
 
     def _enqueue(self, key: Key) -> None:
@@ -295,6 +276,6 @@ class Controller:
             self.queue.add_after(key, _SETTLED)
 
     def _secrets_synced(self, namespace: str) -> None:
-        for key in self.world.snapshot().policies:
-            if key[0] == namespace:
-                self.queue.add(policy_key(key))
+        mine = (policy_key(key) for key in self.world.snapshot().policies if key[0] == namespace)
+        for key in sorted(mine, key=by_urgency(self.world)):
+            self.queue.add(key)

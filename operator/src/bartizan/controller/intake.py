@@ -9,6 +9,7 @@ from collections.abc import Callable
 from bartizan.api.kinds import Kind
 from bartizan.api.names import KubeObject
 from bartizan.controller.keys import Key, first_things_first
+from bartizan.controller.order import by_urgency
 from bartizan.controller.world import World
 from bartizan.core.model import ObjectRef
 from bartizan.kube.api import Listing
@@ -59,7 +60,8 @@ class Intake:
 
     def changed(self, ref: ObjectRef) -> None:
         """The object at `ref` came, changed or went, and the store knows: for sources that write to the store themselves."""
-        for key in sorted(self._world.changed(ref), key=first_things_first):
+        keys = self._world.changed(ref)
+        for key in sorted(keys, key=by_urgency(self._world)) if len(keys) > 1 else keys:
             self._enqueue(key)
 
     def template_changed(self, ref: ObjectRef) -> None:

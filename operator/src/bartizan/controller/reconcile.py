@@ -126,6 +126,8 @@ class Reconciler:
             errors = await self._writer.carry_out(plan)
         finally:
             rollouts.ends(where)
+        if not errors:
+            self._certificates.written(plan)
         if not errors and not plan.waits_for:
             rollouts.settled(where)
         return errors

@@ -207,7 +207,7 @@ class CertificateSecrets:
             self._api,
             SECRET,
             self._world.store,
-            self._intake.changed,
+            self._noticed,
             namespace=namespace,
             label_selector=OURS,
             clock=self._clock,
@@ -221,6 +221,13 @@ class CertificateSecrets:
         finally:
             running.cancel()
             self._known.discard(namespace)
+
+    def _noticed(self, ref: ObjectRef) -> None:
+        """Take a change in. Until all Secrets of a namespace are known nobody looks: then all do, the most urgent first."""
+        if ref.namespace in self._known:
+            self._intake.changed(ref)
+        else:
+            self._world.changed(ref)
 
     async def _access(self, namespace: str) -> None:
         """Return once the Secrets can be listed: a RoleBinding takes a moment from etcd to the authorizer."""

@@ -70,6 +70,8 @@ class Reason(StrEnum):
     """An authority's Secret is gone or unreadable; it is never made again silently."""
     SECRET_NOT_OURS = "SecretNotOurs"  # noqa: S105 -- a reason, not a password
     """A Secret of that name exists and belongs to somebody else."""
+    SECRET_CONTESTED = "SecretContested"  # noqa: S105 -- a reason, not a password
+    """Somebody else keeps changing the Secret; the message names the field manager. It is put right less and less often."""
     # IdentityReady
     EXCLUSIVE = "Exclusive"
     """No other policy selects the same pods or writes the same Secret."""

@@ -1,5 +1,6 @@
 """A token bucket: the client's own promise not to crowd out the API server's other callers."""
 
+import math
 from datetime import timedelta
 from typing import Final
 
@@ -11,6 +12,10 @@ it would last two minutes on any machine; at 200 our own processor time is the b
 keeps the other callers safe; the bucket is for loops that nobody foresaw."""
 DEFAULT_BURST: Final = 400
 """Requests at once: the start-up of a cluster with some seventy policies is not drawn out at all."""
+
+
+_ROUNDING: Final = 1e-9
+"""What sums of fractions of a token may lack of a whole one."""
 
 
 class TokenBucket:
@@ -25,21 +30,29 @@ class TokenBucket:
 
     def take(self) -> timedelta:
         """Take one token, on credit if need be, and return how long its taker has to wait for it."""
-        now = self._clock.monotonic()
-        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
-        self._at = now
+        self._refill()
         self._tokens -= 1
         return timedelta(seconds=max(0.0, -self._tokens / self._rate))
 
     def try_take(self) -> bool:
         """Take one token if there is one now."""
-        if self.take() > timedelta(0):
-            self._tokens += 1
+        if self.left() < 1:
             return False
+        self._tokens -= 1
         return True
+
+    def left(self) -> int:
+        """Return how many whole tokens can be taken now."""
+        self._refill()
+        return max(0, math.floor(self._tokens + _ROUNDING))
 
     async def wait(self) -> None:
         """Return when it is the caller's turn."""
         delay = self.take()
         if delay > timedelta(0):
             await self._clock.sleep(delay)
+
+    def _refill(self) -> None:
+        now = self._clock.monotonic()
+        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
+        self._at = now

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Final, Literal, cast
 
 from bartizan.api.duration import parse_duration
+from bartizan.controller.issuance import DEFAULT_RATE
 from bartizan.core.network.proof import PROOF_AGE
 from bartizan.errors import BartizanError
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 _LEVELS: Final = ("debug", "info", "warning", "error")
 _MOST_WORKERS: Final = 64
+_MOST_ISSUED: Final = 1000
 _SHORTEST: Final = timedelta(minutes=1)
 
 
@@ -65,6 +67,10 @@ class ControllerSettings:
     the prober's own intervals, so that one lost run does not cost the proof."""
     workers: int = 4
     """BARTIZAN_WORKERS: keys looked at at once, 1 to 64. Four hide the API server's answer times; more only crowd it."""
+    issuance_rate: int = int(DEFAULT_RATE)
+    """BARTIZAN_ISSUANCE_RATE: certificates issued a second at most, 1 to 1000; a tenth of a second's worth at once. Who has
+    none comes first, then whose certificate ends first. The default is more than one processor signs and writes: it bounds a
+    loop, and whoever must spare the API server sets less."""
 
 
 def controller_settings(environ: Mapping[str, str]) -> ControllerSettings:
@@ -93,7 +99,10 @@ def controller_settings(environ: Mapping[str, str]) -> ControllerSettings:
         proof_max_age=read_span("BARTIZAN_PROOF_MAX_AGE", given["proof_max_age"])
         if "proof_max_age" in given
         else defaults.proof_max_age,
-        workers=_workers(given.get("workers", str(defaults.workers))),
+        workers=_number("BARTIZAN_WORKERS", given.get("workers", str(defaults.workers)), _MOST_WORKERS),
+        issuance_rate=_number(
+            "BARTIZAN_ISSUANCE_RATE", given.get("issuance_rate", str(defaults.issuance_rate)), _MOST_ISSUED
+        ),
     )
 
 
@@ -140,7 +149,7 @@ def _level(text: str) -> LogLevel:
     return cast("LogLevel", level)
 
 
-def _workers(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= _MOST_WORKERS:
-        raise SettingsError(f"BARTIZAN_WORKERS is {text!r}: it must be a number from 1 to {_MOST_WORKERS}")
+def _number(name: str, text: str, most: int) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= most:
+        raise SettingsError(f"{name} is {text!r}: it must be a number from 1 to {most}")
     return int(text)

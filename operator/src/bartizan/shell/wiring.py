@@ -11,8 +11,9 @@ import structlog
 
 from bartizan import __version__
 from bartizan.controller.authorities import Release
-from bartizan.controller.controller import Controller, Place
+from bartizan.controller.controller import Controller
 from bartizan.controller.intake import Intake
+from bartizan.controller.place import Place
 from bartizan.controller.sources import EventSource, Resync
 from bartizan.controller.world import World
 from bartizan.core.gaps.pods import slim
@@ -78,6 +79,7 @@ async def _run(settings: ControllerSettings) -> None:
             workers=settings.workers,
             prober=settings.prober,
             proof_age=settings.proof_max_age,
+            issuance_rate=settings.issuance_rate,
         ),
         leadership=Leadership(api, settings.namespace, settings.lease_name, settings.identity, clock=clock),
         recorder=EventRecorder(api),

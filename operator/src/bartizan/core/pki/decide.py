@@ -56,6 +56,8 @@ class Issue:
     force: bool
     """Whether the write may take fields back from others: only where a Secret that is ours was observed. Where none was,
     a Secret that appears meanwhile must win."""
+    leaf: LeafView | None = field(default=None, repr=False, compare=False)
+    """The certificate that is to be replaced, where it can be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +92,7 @@ def decide(request: CertificateInput) -> Decision:
         now=request.now,
     )
     if finding := examine(expected, leaf):
-        return Issue(reason=finding[0], message=finding[1], force=True)
+        return Issue(reason=finding[0], message=finding[1], force=True, leaf=leaf)
     return Keep(
         leaf=leaf,
         next_renewal=renewal_time(leaf, namespace=policy.namespace, name=name),
