@@ -159,8 +159,8 @@ class Certificates:
     def _in_line(self, request: CertificateInput, decision: Issue) -> CertificateOutcome:
         """Return what to say while the budget is spent on others: nothing new of a certificate that is still good."""
         policy, secret = request.policy, request.secret
-        if secret and decision.leaf and decision.reason in _STILL_GOOD:
-            return _held(request, decision.leaf, look_after=LOOK_AGAIN)
+        if secret and decision.replaced and decision.reason in _STILL_GOOD:
+            return _held(request, decision.replaced, look_after=LOOK_AGAIN)
         since = self._waiting_since.setdefault(policy.key, request.now)
         message = f"{decision.message}; it waits for its turn to be issued: BARTIZAN_ISSUANCE_RATE limits how many are a second"
         outcome = _waiting(Reason.PENDING, message)
@@ -204,7 +204,7 @@ def unreachable(namespace: str, *, settled: bool) -> CertificateOutcome:
 
 def _usable_until(decision: Issue) -> datetime | None:
     """Return when the certificate to be replaced ends; None where it is of no use already."""
-    return decision.leaf.not_after if decision.leaf and decision.reason not in _OF_NO_USE else None
+    return decision.replaced.not_after if decision.replaced and decision.reason not in _OF_NO_USE else None
 
 
 def _kept(request: CertificateInput, decision: Keep, applies: tuple[Apply, ...]) -> CertificateOutcome:

@@ -56,7 +56,7 @@ class Issue:
     force: bool
     """Whether the write may take fields back from others: only where a Secret that is ours was observed. Where none was,
     a Secret that appears meanwhile must win."""
-    leaf: LeafView | None = field(default=None, repr=False, compare=False)
+    replaced: LeafView | None = field(default=None, repr=False, compare=False)
     """The certificate that is to be replaced, where it can be read."""
 
 
@@ -92,7 +92,7 @@ def decide(request: CertificateInput) -> Decision:
         now=request.now,
     )
     if finding := examine(expected, leaf):
-        return Issue(reason=finding[0], message=finding[1], force=True, leaf=leaf)
+        return Issue(reason=finding[0], message=finding[1], force=True, replaced=leaf)
     return Keep(
         leaf=leaf,
         next_renewal=renewal_time(leaf, namespace=policy.namespace, name=name),
