@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from bartizan.api.kinds import SECRET, TRUST_DOMAIN
-from bartizan.api.names import DEFAULT_NAME, TRUST_DOMAIN_LABEL, KubeObject
+from bartizan.api.names import DEFAULT_NAME, HASH_ANNOTATION, TRUST_DOMAIN_LABEL, KubeObject
 from bartizan.controller.contests import Contests
 from bartizan.controller.errors import UnstableDecisionError
 from bartizan.controller.issuance import Turns
@@ -139,7 +139,9 @@ class Certificates:
             return later
         return self._contests.repaired(policy, decision.desired, outcome, now)
 
-    async def _renewed(self, request: CertificateInput, decision: Issue, authorities: AuthorityPlan) -> CertificateOutcome:
+    async def _renewed(
+        self, request: CertificateInput, decision: Issue, authorities: AuthorityPlan
+    ) -> CertificateOutcome:
         """Return the outcome where another certificate is needed: put back, signed, or waiting for its turn."""
         policy, now = request.policy, request.now
         contest = self._contests.met(policy, request.secret, now)
@@ -166,7 +168,9 @@ class Certificates:
         outcome = _waiting(Reason.PENDING, message)
         return replace(outcome, settled=request.now - since >= _PATIENCE)
 
-    async def _issued(self, request: CertificateInput, decision: Issue, authorities: AuthorityPlan) -> CertificateOutcome:
+    async def _issued(
+        self, request: CertificateInput, decision: Issue, authorities: AuthorityPlan
+    ) -> CertificateOutcome:
         policy, now, signer = request.policy, request.now, authorities.signer
         assert signer is not None  # noqa: S101 -- the caller has looked
         try:
@@ -220,10 +224,11 @@ def _held(request: CertificateInput, leaf: LeafView, *, look_after: timedelta) -
     message = f"Secret {name} holds a certificate for {profile.spiffe_id}"
     if profile.refused_names:
         message += f"; left out, because they name other services: {', '.join(profile.refused_names)}"
+    sealed = request.secret and HASH_ANNOTATION in (request.secret["metadata"].get("annotations") or {})
     return CertificateOutcome(
         observation=observed_as("True", Reason.ISSUED, message),
         status=certificate_status(leaf, namespace=policy.namespace, secret_name=name),
-        emitted=emitted_object(request.secret) if request.secret else None,
+        emitted=emitted_object(request.secret) if request.secret and sealed else None,
         look_after=look_after,
     )
 

@@ -84,14 +84,7 @@ class Controller:
         self._sources = (*sources(self.world, intake), *own)
         self._names = self._name_watch(resolver) if resolver else None
         self._secrets = CertificateSecrets(api, self.world, intake, on_synced=self._secrets_synced, clock=self._clock)
-        self._ledger = Ledger(
-            api,
-            namespace=place.release.namespace,
-            clock=self._clock,
-            may_write=lambda: leadership.is_leader,
-            aside=self.queue.aside,
-            wrote=self._meter.wrote,
-        )
+        self._ledger = self._writing_down(api)
         self._turns = Turns(
             self._clock, lambda key: self.queue.add(policy_key(key), ahead=True), rate=place.issuance_rate
         )
@@ -129,6 +122,16 @@ class Controller:
             self._enqueue_all(self.world.name_resolved(resolved))
 
         return NameWatch(self.world, resolver, tell=tell, clock=self._clock)
+
+    def _writing_down(self, api: KubeApi) -> Ledger:
+        return Ledger(
+            api,
+            namespace=self._place.release.namespace,
+            clock=self._clock,
+            may_write=lambda: self._leadership.is_leader,
+            aside=self.queue.aside,
+            wrote=self._meter.wrote,
+        )
 
     def _reconciling(self, api: KubeApi, intake: Intake, recorder: Recorder) -> Reconciler:
         leadership, release = self._leadership, self._place.release
