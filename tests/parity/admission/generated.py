@@ -113,7 +113,9 @@ def _container(chance: random.Random, name: str, volumes: list) -> dict:
     elif roll < 0.35:
         item["securityContext"] = {}
     if volumes and chance.random() < 0.5:
-        item["volumeMounts"] = [{"name": volumes[0]["name"], "mountPath": "/mnt"}]
+        volume = chance.choice([one for one in volumes if "secret" in one or "projected" in one] or volumes)
+        part = chance.choice(({}, {}, {"subPath": "tls.crt"}, {"subPathExpr": "$(A)/" + "x" * 90}))
+        item["volumeMounts"] = [{"name": volume["name"], "mountPath": "/mnt", **part}]
     if any(volume["name"] == "bartizan-identity" for volume in volumes) and chance.random() < 0.5:
         item["volumeMounts"] = [
             chance.choice(

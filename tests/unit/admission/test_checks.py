@@ -57,6 +57,11 @@ def foreign(subject, path, *, seen="web-tls", owner="web"):
     return f'J-03 foreign identity: {subject} sets {path}="{seen}"; allowed: a Secret that is no other policy\'s certificate; this one belongs to policy {owner}; fix: remove the reference: a certificate is for the pods of its own policy only'
 
 
+def frozen(subject, path, *, seen="orders-tls"):
+    """What J-04 says."""
+    return f'J-04 frozen identity: {subject} sets {path}="{seen}"; allowed: unset where it is the certificate of the pod\'s own policy, which is renewed in place; fix: read the files in /var/run/secrets/bartizan.dev/tls, which bartizan mounts, and read them again when they change'
+
+
 def extra(key, seen, allowed="unset"):
     """What J-01 says of an annotation that the policy did not ask for."""
     return f'J-01 injected annotations: pod sets metadata.annotations["vault.hashicorp.com/{key}"]="{seen}"; allowed: {allowed}; fix: remove it: what a pod reads from Vault is declared in spec.secrets of its policy'
@@ -68,6 +73,11 @@ def vault(**more):
     return {**INDEX["buckets"]["app=orders"][0]["annotations"], **found}
 
 
+OWN_ENV = {
+    "env": [{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "orders-tls", "key": "tls.key"}}}],
+    "envFrom": [{"configMapRef": {"name": "c"}}, {"secretRef": {"name": "orders-tls"}}],
+}
+PART = {"mountPath": "/etc/tls/tls.crt", "subPath": "tls.crt"}
 STATUS_ALLOWED = 'unset, or "injected" from the Vault Agent Injector beside its container'
 WEB_KEY = {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "web-tls", "key": "tls.key"}}}
 WEB_ENV = {"env": [{"name": "A", "value": "x"}, WEB_KEY], "envFrom": [{"secretRef": {"name": "web-tls"}}]}
@@ -102,6 +112,47 @@ REFUSED = {
                 ('ephemeral container "e"', "ephemeralContainers"),
             )
             for field in ("env[1].valueFrom.secretKeyRef.name", "envFrom[0].secretRef.name")
+        ],
+    ),
+    "a file of its own certificate by subPath, from the identity volume, in every kind of container": (
+        a_pod(
+            container={"volumeMounts": [MOUNT, {"name": "bartizan-identity", **PART}]},
+            initContainers=[{"name": "i", "volumeMounts": [MOUNT, {"name": "bartizan-identity", **PART}]}],
+            ephemeralContainers=[{"name": "e", "volumeMounts": [{"name": "bartizan-identity", **PART}]}],
+        ),
+        [
+            frozen('container "app"', "spec.containers[0].volumeMounts[1].subPath", seen="tls.crt"),
+            frozen('init container "i"', "spec.initContainers[0].volumeMounts[1].subPath", seen="tls.crt"),
+            frozen('ephemeral container "e"', "spec.ephemeralContainers[0].volumeMounts[0].subPath", seen="tls.crt"),
+        ],
+    ),
+    "the same by an expression, from volumes of other names": (
+        a_pod(
+            volumes=[
+                {"name": "mine", "secret": {"secretName": "orders-tls"}},
+                {
+                    "name": "mixed",
+                    "projected": {"sources": [{"secret": {"name": "x"}}, {"secret": {"name": "orders-tls"}}]},
+                },
+            ],
+            container={
+                "volumeMounts": [
+                    MOUNT,
+                    {"name": "mine", "mountPath": "/a", "subPathExpr": "$(NAME)"},
+                    {"name": "mixed", **PART},
+                ]
+            },
+        ),
+        [
+            frozen('container "app"', "spec.containers[0].volumeMounts[1].subPathExpr", seen="$(NAME)"),
+            frozen('container "app"', "spec.containers[0].volumeMounts[2].subPath", seen="tls.crt"),
+        ],
+    ),
+    "its own certificate in the environment": (
+        a_pod(container=OWN_ENV),
+        [
+            frozen('container "app"', "spec.containers[0].env[0].valueFrom.secretKeyRef.name"),
+            frozen('container "app"', "spec.containers[0].envFrom[1].secretRef.name"),
         ],
     ),
     "an annotation that the policy did not ask for": (
@@ -215,9 +266,20 @@ REFUSED = {
     ),
 }
 ALLOWED = {
-    "its own certificate in other places too": a_pod(
+    "its own certificate in another folder too": a_pod(
         volumes=[{"name": "again", "secret": {"secretName": "orders-tls"}}],
-        container={"envFrom": [{"secretRef": {"name": "orders-tls"}}]},
+        container={"volumeMounts": [MOUNT, {"name": "again", "mountPath": "/etc/tls"}]},
+    ),
+    "parts of other Secrets by subPath": a_pod(
+        volumes=[{"name": "s", "secret": {"secretName": "password"}}],
+        container={"volumeMounts": [MOUNT, {"name": "s", **PART}]},
+    ),
+    "a part of anything under a policy without identity": a_pod(
+        labels={"app": "web"},
+        serviceAccountName="web",
+        annotations={},
+        volumes=None,
+        container={"volumeMounts": [{"name": "bartizan-identity", **PART}]},
     ),
     "Secrets that are nobody's certificate": a_pod(
         volumes=[{"name": "s", "secret": {"secretName": "password"}}],

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from bartizan.api.kinds import SECRET, TRUST_DOMAIN
-from bartizan.api.names import DEFAULT_NAME, TRUST_DOMAIN_LABEL, KubeObject
+from bartizan.api.names import DEFAULT_NAME, HASH_ANNOTATION, TRUST_DOMAIN_LABEL, KubeObject
 from bartizan.controller.contests import Contests
 from bartizan.controller.errors import UnstableDecisionError
 from bartizan.controller.issuance import Turns
@@ -52,14 +52,14 @@ class _Cached:
 class Certificates:
     """Decides and signs, for one policy at a time."""
 
-    def __init__(self, world: World, signer: Signer, ledger: Ledger, turns: Turns) -> None:
-        """Read authorities from `world`, sign with `signer` each in its turn, and write down in `ledger` what was signed."""
+    def __init__(self, world: World, signer: Signer, turns: Turns, ledger: Ledger) -> None:
+        """Read authorities from `world`, sign with `signer`, each in its turn, and write down in `ledger` what was signed."""
         self._world = world
         self._signer = signer
-        self._ledger = ledger
         self._turns = turns
         self._contests = Contests()
         self._waiting_since: dict[PolicyKey, datetime] = {}
+        self._ledger = ledger
         self._cache: dict[str, _Cached] = {}
 
     async def outcome(
@@ -183,6 +183,7 @@ class Certificates:
             raise UnstableDecisionError(
                 f"the certificate just issued for {policy.namespace}/{policy.name} would not be kept: {verdict.message}"
             )
+        self._waiting_since.pop(policy.key, None)
         await self._ledger.record(
             LedgerRow(
                 trust_domain=policy.spec.identity.trust_domain,
@@ -222,10 +223,11 @@ def _held(request: CertificateInput, leaf: LeafView, *, look_after: timedelta) -
     policy, profile = request.policy, request.profile
     name = policy.spec.secret_name(policy.name)
     message = f"Secret {name} holds a certificate for {profile.spiffe_id}{profile.left_out}"
+    sealed = request.secret and HASH_ANNOTATION in (request.secret["metadata"].get("annotations") or {})
     return CertificateOutcome(
         observation=observed_as("True", Reason.ISSUED, message),
         status=certificate_status(leaf, namespace=policy.namespace, secret_name=name),
-        emitted=emitted_object(request.secret) if request.secret else None,
+        emitted=emitted_object(request.secret) if request.secret and sealed else None,
         look_after=look_after,
     )
 

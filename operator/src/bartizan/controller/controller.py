@@ -88,7 +88,7 @@ class Controller:
         self._turns = Turns(
             self._clock, lambda key: self.queue.add(policy_key(key), ahead=True), rate=place.issuance_rate
         )
-        self._certificates = Certificates(self.world, BuiltinSigner(), self._ledger, self._turns)
+        self._certificates = Certificates(self.world, BuiltinSigner(), self._turns, self._ledger)
         self._reconciler = self._reconciling(api, intake, recorder)
         self._synced = False
         self._work: asyncio.Task[None] | None = None
@@ -110,17 +110,6 @@ class Controller:
             ReflectorSource(api, self.world, around, kinds=AROUND, clock=self._clock),
         )
 
-    def _writing_down(self, api: KubeApi) -> Ledger:
-        leadership = self._leadership
-        return Ledger(
-            api,
-            namespace=self._place.release.namespace,
-            clock=self._clock,
-            may_write=lambda: leadership.is_leader,
-            aside=self.queue.aside,
-            wrote=self._meter.wrote,
-        )
-
     def _discovery(self, api: KubeApi) -> Discovery:
         def tell(found: Capabilities) -> None:
             self._back_ends.tend(found)
@@ -133,6 +122,16 @@ class Controller:
             self._enqueue_all(self.world.name_resolved(resolved))
 
         return NameWatch(self.world, resolver, tell=tell, clock=self._clock)
+
+    def _writing_down(self, api: KubeApi) -> Ledger:
+        return Ledger(
+            api,
+            namespace=self._place.release.namespace,
+            clock=self._clock,
+            may_write=lambda: self._leadership.is_leader,
+            aside=self.queue.aside,
+            wrote=self._meter.wrote,
+        )
 
     def _reconciling(self, api: KubeApi, intake: Intake, recorder: Recorder) -> Reconciler:
         leadership, release = self._leadership, self._place.release

@@ -2,7 +2,7 @@
 
 Whoever reads another policy's key passes for its workload, whatever labels and ServiceAccount he runs with; RBAC does not stop
 it, because the kubelet fetches what a pod names. Restricted fields: every way in which a pod's files and environment are made
-of a Secret. Allowed: any Secret that is no policy's certificate, and the certificate of the pod's own policy in any place.
+of a Secret. Allowed: any Secret that is no policy's certificate; where the certificate of the pod's own policy may be is J-04.
 Secrets that only a storage driver receives (CSI, flexVolume) are not looked at: they do not reach the pod's containers.
 """
 

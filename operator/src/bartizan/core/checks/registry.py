@@ -13,6 +13,7 @@ from bartizan.core.checks import (
     capabilities_restricted,
     covered_twice,
     foreign_identity,
+    frozen_identity,
     host_namespaces,
     host_path,
     host_ports,
@@ -61,5 +62,6 @@ ALL: Final[tuple[Check, ...]] = (
     annotations.CHECK,
     identity.CHECK,
     foreign_identity.CHECK,
+    frozen_identity.CHECK,
 )
 BY_ID: Final = {check.info.id: check for check in ALL}
