@@ -213,7 +213,7 @@ class Controller:
         self._meter.leads(leader=True)
         self.queue.clear()
         self._ledger.forget()
-        for key in sorted(self.world.all_keys(), key=first_things_first):
+        for key in first_things_first(self.world.all_keys()):
             self.queue.add(key)
         self._work = asyncio.create_task(self._serve())
 
@@ -275,7 +275,7 @@ class Controller:
         self._meter.reconciled(key.subject, "failed", self._clock.monotonic() - began)
 
     def _enqueue_all(self, keys: Iterable[Key]) -> None:
-        for key in sorted(keys, key=first_things_first):
+        for key in first_things_first(keys):
             self._enqueue(key)
 
     def _enqueue(self, key: Key) -> None:

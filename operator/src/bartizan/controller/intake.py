@@ -4,7 +4,7 @@ Every source (kopf, a reflector, a resync, the answer to our own write) speaks t
 the same however it was learnt about. Sources may lag behind each other: what is older than what is known is dropped here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from bartizan.api.kinds import Kind
 from bartizan.api.names import KubeObject
@@ -59,12 +59,14 @@ class Intake:
 
     def changed(self, ref: ObjectRef) -> None:
         """The object at `ref` came, changed or went, and the store knows: for sources that write to the store themselves."""
-        for key in sorted(self._world.changed(ref), key=first_things_first):
-            self._enqueue(key)
+        self._queue(self._world.changed(ref))
 
     def template_changed(self, ref: ObjectRef) -> None:
         """The same for a workload with a pod template, which is held apart."""
-        for key in sorted(self._world.template_changed(ref), key=first_things_first):
+        self._queue(self._world.template_changed(ref))
+
+    def _queue(self, keys: Iterable[Key]) -> None:
+        for key in first_things_first(keys):
             self._enqueue(key)
 
 

@@ -1,5 +1,6 @@
 """What the queue holds: which thing deserves a look. A key says where, never what happened."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -53,7 +54,7 @@ SINGLE_KEYS = (SERVING_KEY, TIERS_KEY)
 """Keys that are always there, once."""
 
 
-def first_things_first(key: Key) -> tuple[int, Key]:
-    """Sort trust domains before policies, which need their authorities, and namespaces before policies, which need access."""
+def first_things_first(keys: Iterable[Key]) -> list[Key]:
+    """Return trust domains before policies, which need their authorities, and namespaces before policies, which need access."""
     order = (Subject.TRUST_DOMAIN, Subject.SERVING, Subject.NAMESPACE, Subject.POLICY, Subject.TIERS)
-    return (order.index(key.subject), key)
+    return sorted(keys, key=lambda key: (order.index(key.subject), key))
