@@ -28,7 +28,7 @@ def _set(shop, *values: str) -> None:
         str(CHART),
         "--namespace",
         NAMESPACE,
-        "--reuse-values",
+        "--reset-then-reuse-values",
         *words,
         "--wait",
         "--timeout",

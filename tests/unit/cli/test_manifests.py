@@ -76,6 +76,52 @@ def test_json_and_typed_lists_are_read(tmp_path):
         assert [one.title for one in read(tmp_path, json.dumps(listing), name).found] == ["Pod p"]
 
 
+NO_LISTS = {
+    "items is a number": (
+        "kind: List\napiVersion: v1\nitems: 7\n",
+        "a.yaml:3:1: items of the List is 7; allowed: a list of objects",
+    ),
+    "items is an object": (
+        "kind: PodList\napiVersion: v1\nitems: {metadata: {name: a-name-that-is-longer-than-a-line-takes}}\n",
+        'a.yaml:3:1: items of the PodList is {"metadata": {"name": "a-name-that-is-lo…; allowed: a list of objects',
+    ),
+    "an item is a number": (
+        f"{OBJECT}---\nkind: List\napiVersion: v1\nitems:\n- {{}}\n- 7\n",
+        "a.yaml:9:3: items[1] of the List is 7; allowed: an object",
+    ),
+    "an item is nothing": (
+        "kind: NetworkPolicyList\napiVersion: networking.k8s.io/v1\nitems: [~]\n",
+        "a.yaml:3:9: items[0] of the NetworkPolicyList is null; allowed: an object",
+    ),
+    "one of ours": (
+        "kind: ServiceSecurityPolicyList\napiVersion: bartizan.dev/v1alpha1\nitems: web\n",
+        'a.yaml:3:1: items of the ServiceSecurityPolicyList is "web"; allowed: a list of objects',
+    ),
+    "JSON": (
+        '{"kind": "List", "apiVersion": "v1",\n "items": 7}',
+        "a.yaml:1: items of the List is 7; allowed: a list of objects",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "said"), NO_LISTS.values(), ids=NO_LISTS)
+def test_a_list_of_something_else_than_objects_is_a_problem_with_its_place(tmp_path, text, said):
+    """What the API server could not read is not passed over as if nothing were in it."""
+    assert problems(read(tmp_path, text), tmp_path) == [said]
+
+
+@pytest.mark.parametrize("items", ["", "items:\n", "items: []\n"], ids=["none", "null", "empty"])
+def test_a_list_may_be_empty(tmp_path, items):
+    """No items are no mistake."""
+    assert problems(read(tmp_path, f"kind: List\napiVersion: v1\n{items}"), tmp_path) == []
+
+
+def test_another_groups_kind_may_end_like_a_list(tmp_path):
+    """What an operator calls an IPList need not hold objects."""
+    text = "kind: IPList\napiVersion: net.example.com/v1\nitems: {a: 1}\nmetadata: {name: x}\n"
+    assert places(read(tmp_path, text), tmp_path) == [("IPList x", "a.yaml:1")]
+
+
 def test_merge_keys_and_aliases_are_followed(tmp_path):
     """An alias is the value itself; `<<` fills in what is not there."""
     (document,) = documents("base: &b {c: 1, d: 2}\nmore: {<<: *b, d: 3}\nagain: *b\n")

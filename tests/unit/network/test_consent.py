@@ -1,7 +1,7 @@
 """Edges between policies: both sides must say yes, port by port, and each side is told what is missing."""
 
 from bartizan.core.model import InvalidPolicy
-from bartizan.core.network.compile import neighbours
+from bartizan.core.network.peers import neighbours
 from bartizan.core.reasons import Mode
 from unit.network.building import (
     GOSSIP,

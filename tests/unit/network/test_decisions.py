@@ -3,7 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from bartizan.core.network.compile import compile_network, neighbours
+from bartizan.core.network.compile import compile_network
+from bartizan.core.network.peers import neighbours
 from unit.network.building import GRPC, HTTP, a_policy, a_world, compiled, edges_of, egress_of, ingress_of, pods, tcp
 
 TO_PAYMENTS = {"to": {"service": "payments", "namespace": "finance"}}

@@ -31,7 +31,11 @@ EPILOG: Final = epilog(
         "bartizan can finance/payments 203.0.113.7:443/TCP examples/shop",
         "bartizan can internet shop/web:http --live",
     ),
-    exit_codes={0: "allowed", 1: "denied", 2: "a name, a port or a file that does not exist or cannot be read"},
+    exit_codes={
+        0: "allowed",
+        1: "denied",
+        2: "a name, port or file that does not exist or cannot be read, or an address in the cluster that is no known pod's",
+    },
 )
 _DENIED: Final = 1
 

@@ -5,22 +5,24 @@ verb decides. What is no Kubernetes object (a chart's values, somebody's CI sett
 another: whoever looks at ten thousand need not hold them all.
 """
 
+import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from bartizan.api.names import KubeObject
+from bartizan.api.names import GROUP, KubeObject
 from bartizan.cli.manifests_folders import STDIN, Source, sources
 from bartizan.cli.manifests_json import json_documents
-from bartizan.cli.manifests_marks import Marks, no_marks, position, split
+from bartizan.cli.manifests_marks import Marks, locate, no_marks, position, split
 from bartizan.cli.manifests_rendered import RenderingError, render, rendered_places
 from bartizan.cli.manifests_yaml import Document, SyntaxProblemError, documents
 from bartizan.errors import BartizanError
 
 MAX_BYTES: Final = 64 * 1024 * 1024
 """The largest file that is read; a cluster's whole `kubectl get -o yaml` of 10,000 pods stays below."""
+_SHOWN: Final = 40
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -178,12 +180,13 @@ def _expanded(value: Any, document: Document, source: str) -> Iterator[Manifest]
     """Yield the object, or the objects of a List; what is no Kubernetes object yields nothing.
 
     Raises:
-        SyntaxProblemError: it is one, and holds what JSON cannot say.
+        SyntaxProblemError: it is one, and holds what JSON cannot say, or it is a List of something else than objects.
     """
     if not isinstance(value, dict) or not all(isinstance(value.get(key), str) for key in ("apiVersion", "kind")):
         return
     if document.unfit:
         raise document.unfit
+    _expect_objects(value, document)
     items = value.get("items")
     if not (value["kind"].endswith("List") and isinstance(items, list)):
         yield Manifest(value, Place(source, document.line), document.marks)
@@ -194,6 +197,35 @@ def _expanded(value: Any, document: Document, source: str) -> Iterator[Manifest]
     for item, line, within in _items(items, known, document.line):
         whole = _of_list(item, common)
         yield from _expanded(whole, Document(whole, line, within), source)
+
+
+def _expect_objects(value: KubeObject, document: Document) -> None:
+    """Refuse what the API server takes for a List and cannot read: in its own groups kinds that end so have `items`.
+
+    Source: Kubernetes API conventions, "Types (Kinds)". An operator's own kind may be called so and be something else.
+    """
+    group, items = value["apiVersion"].rpartition("/")[0], value.get("items")
+    reserved = "." not in group or group.endswith(".k8s.io") or group == GROUP
+    if not reserved or not value["kind"].endswith("List") or items is None:
+        return
+    if not isinstance(items, list):
+        raise _unlike(
+            document, ("items",), f"items of the {value['kind']} is {_shown(items)}; allowed: a list of objects"
+        )
+    for number, item in enumerate(items):
+        if not isinstance(item, dict):
+            said = f"items[{number}] of the {value['kind']} is {_shown(item)}; allowed: an object"
+            raise _unlike(document, ("items", number), said)
+
+
+def _unlike(document: Document, steps: tuple[str | int, ...], said: str) -> SyntaxProblemError:
+    line, column = locate(document.value, document.marks, steps) or (document.line, 0)
+    return SyntaxProblemError(line, column, said)
+
+
+def _shown(seen: Any) -> str:
+    text = json.dumps(seen, ensure_ascii=False)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def _items(items: list[Any], marks: Marks, line: int) -> Iterator[tuple[Any, int, Marks]]:

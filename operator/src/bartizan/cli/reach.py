@@ -26,7 +26,10 @@ from bartizan.core.network.reach import Reach, reach
 
 EPILOG: Final = epilog(
     examples=("bartizan reach shop/web examples/shop", "bartizan reach shop/web --hops 1 --live"),
-    exit_codes={0: "answered, whatever is reached", 2: "a name or a file that does not exist or cannot be read"},
+    exit_codes={
+        0: "answered, whatever is reached",
+        2: "a name or a file that does not exist or cannot be read, or an address in the cluster that is no known pod's",
+    },
 )
 
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from bartizan.core.model import InvalidPolicy, PolicyKey, PolicyView
-from bartizan.core.network.compile import neighbours
+from bartizan.core.network.peers import neighbours
 
 
 class Callers:

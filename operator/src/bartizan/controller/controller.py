@@ -195,7 +195,7 @@ class Controller:
         self._meter.leads(leader=True)
         self.queue.clear()
         self._ledger.forget()
-        for key in sorted(self.world.all_keys(), key=by_urgency(self.world)):
+        for key in by_urgency(self.world, self.world.all_keys()):
             self.queue.add(key)
         self._work = asyncio.create_task(self._serve())
 
@@ -259,7 +259,7 @@ class Controller:
         self._meter.reconciled(key.subject, "failed", self._clock.monotonic() - began)
 
     def _enqueue_all(self, keys: Iterable[Key]) -> None:
-        for key in sorted(keys, key=by_urgency(self.world)):
+        for key in by_urgency(self.world, keys):
             self._enqueue(key)
 
     def _enqueue(self, key: Key) -> None:
@@ -280,5 +280,5 @@ class Controller:
 
     def _secrets_synced(self, namespace: str) -> None:
         mine = (policy_key(key) for key in self.world.snapshot().policies if key[0] == namespace)
-        for key in sorted(mine, key=by_urgency(self.world)):
+        for key in by_urgency(self.world, mine):
             self.queue.add(key)

@@ -6,7 +6,7 @@ from bartizan.controller.world import World
 from bartizan.core.gaps.surroundings import Surroundings
 from bartizan.core.isolation import touched_namespaces
 from bartizan.core.model import InvalidPolicy, PolicyView
-from bartizan.core.network.compile import neighbours
+from bartizan.core.network.peers import neighbours
 from bartizan.core.network.proof import Reports, read_report, speaks_of
 from bartizan.core.ownership import belongs, is_foreign, is_ours
 

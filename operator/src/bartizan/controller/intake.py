@@ -4,11 +4,11 @@ Every source (kopf, a reflector, a resync, the answer to our own write) speaks t
 the same however it was learnt about. Sources may lag behind each other: what is older than what is known is dropped here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from bartizan.api.kinds import Kind
 from bartizan.api.names import KubeObject
-from bartizan.controller.keys import Key, first_things_first
+from bartizan.controller.keys import Key
 from bartizan.controller.order import by_urgency
 from bartizan.controller.world import World
 from bartizan.core.model import ObjectRef
@@ -60,13 +60,14 @@ class Intake:
 
     def changed(self, ref: ObjectRef) -> None:
         """The object at `ref` came, changed or went, and the store knows: for sources that write to the store themselves."""
-        keys = self._world.changed(ref)
-        for key in sorted(keys, key=by_urgency(self._world)) if len(keys) > 1 else keys:
-            self._enqueue(key)
+        self._queue(self._world.changed(ref))
 
     def template_changed(self, ref: ObjectRef) -> None:
         """The same for a workload with a pod template, which is held apart."""
-        for key in sorted(self._world.template_changed(ref), key=first_things_first):
+        self._queue(self._world.template_changed(ref))
+
+    def _queue(self, keys: Iterable[Key]) -> None:
+        for key in by_urgency(self._world, keys):
             self._enqueue(key)
 
 

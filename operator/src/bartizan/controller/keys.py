@@ -53,7 +53,9 @@ SINGLE_KEYS = (SERVING_KEY, TIERS_KEY)
 """Keys that are always there, once."""
 
 
-def first_things_first(key: Key) -> tuple[int, Key]:
-    """Sort trust domains before policies, which need their authorities, and namespaces before policies, which need access."""
+def rank(key: Key) -> int:
+    """Return a key's place among the others: trust domains before policies, which need their authorities, and namespaces
+    before policies, which need access.
+    """
     order = (Subject.TRUST_DOMAIN, Subject.SERVING, Subject.NAMESPACE, Subject.POLICY, Subject.TIERS)
-    return (order.index(key.subject), key)
+    return order.index(key.subject)

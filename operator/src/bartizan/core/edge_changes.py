@@ -10,7 +10,8 @@ from typing import Final, TypeAlias
 
 from bartizan.api.v1alpha1 import EdgeStatus
 from bartizan.core.model import PolicyKey, PolicyView, Snapshot
-from bartizan.core.network.compile import compile_network, neighbours
+from bartizan.core.network.compile import compile_network
+from bartizan.core.network.peers import neighbours
 
 OpenEdges: TypeAlias = Mapping[tuple[str, str], frozenset[str]]
 """Caller and called side to the ports open between them, such as `8443/TCP`."""

@@ -59,6 +59,12 @@ def sealed(item: KubeObject) -> KubeObject:
     return {**item, "metadata": {**meta, "annotations": {**meta.get("annotations", {}), HASH_ANNOTATION: digest}}}
 
 
+def sealed_hash(item: KubeObject | None) -> str:
+    """Return the hash that `item` was sealed with; empty if it bears none, or there is no item."""
+    annotations = ((item or {}).get("metadata") or {}).get("annotations") or {}
+    return str(annotations.get(HASH_ANNOTATION, ""))
+
+
 def intact(item: KubeObject) -> bool:
     """Whether an observed NetworkPolicy still is, byte of meaning by byte, what bartizan last sealed.
 
@@ -71,7 +77,7 @@ def intact(item: KubeObject) -> bool:
         kept["ownerReferences"] = meta["ownerReferences"]
     spec = {key: value for key, value in item["spec"].items() if value or key not in {"ingress", "egress"}}
     meant = {"apiVersion": item["apiVersion"], "kind": item["kind"], "metadata": kept, "spec": spec}
-    return (meta.get("annotations") or {}).get(HASH_ANNOTATION) == fingerprint(meant)
+    return sealed_hash(item) == fingerprint(meant)
 
 
 def same_intent(desired: Any, observed: Any) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from bartizan.api.names import API_VERSION, BASELINE_NETWORK_POLICY, HASH_ANNOTATION, KubeObject
+from bartizan.api.names import API_VERSION, BASELINE_NETWORK_POLICY, KubeObject
 from bartizan.api.v1alpha1 import (
     CapabilitiesStatus,
     CertificateStatus,
@@ -20,6 +20,7 @@ from bartizan.api.v1alpha1 import (
 from bartizan.core.access import AccessPlan, plan_access, with_conflict
 from bartizan.core.capabilities import Capabilities
 from bartizan.core.conditions import Observation, changed, dumped, laid_over, lean, read_conditions
+from bartizan.core.emit import sealed_hash
 from bartizan.core.gaps.find import find_gaps
 from bartizan.core.isolation import Isolation, PolicyObserved, isolation_in, opened, waits_for_isolation
 from bartizan.core.model import InvalidPolicy, ObjectRef, PolicyView, Snapshot
@@ -230,8 +231,7 @@ def _with_neighbours(
 
 def emitted_object(item: KubeObject) -> EmittedObject:
     """Return how an emitted object is listed in the status."""
-    meta = item["metadata"]
-    return EmittedObject(kind=item["kind"], name=meta["name"], hash=meta["annotations"][HASH_ANNOTATION])
+    return EmittedObject(kind=item["kind"], name=item["metadata"]["name"], hash=sealed_hash(item))
 
 
 def soonest(waits: Iterable[timedelta | None]) -> timedelta | None:

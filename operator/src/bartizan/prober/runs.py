@@ -14,9 +14,10 @@ from typing import Final
 import structlog
 
 from bartizan.api.kinds import POD, POLICY, ROLE_BINDING
-from bartizan.api.names import HASH_ANNOTATION, PROBE_LABEL, KubeObject, network_policy_name
+from bartizan.api.names import PROBE_LABEL, KubeObject, network_policy_name
 from bartizan.api.v1alpha1 import ProbedFlow, ProbeReport
 from bartizan.core.conditions import dumped
+from bartizan.core.emit import sealed_hash
 from bartizan.core.model import ObjectRef, PolicyKey, PolicyView
 from bartizan.core.namespace import PROBES_NAME
 from bartizan.core.network.probe_pod import LIVES, NAME_PREFIX, probe_pod
@@ -66,7 +67,7 @@ class Runs:
             self._from_within(policy, landscape), self._from_outside(policy, landscape)
         )
         flows = await self._confirmed((*calls, *answers), policy, landscape)
-        if not before or _hash(self._terrain.network_policy(policy.key)) != before:
+        if not before or sealed_hash(self._terrain.network_policy(policy.key)) != before:
             _log.info("changed meanwhile, probed again soon", policy="/".join(policy.key))
             return
         report = ProbeReport(
@@ -181,16 +182,11 @@ class Runs:
                         await self._api.delete(ObjectRef.of(item), uid=item["metadata"]["uid"])
 
 
-def _hash(network_policy: KubeObject | None) -> str:
-    item = network_policy or {"metadata": {}}
-    return str((item["metadata"].get("annotations") or {}).get(HASH_ANNOTATION, ""))
-
-
 def _chosen_by(key: PolicyKey, landscape: Landscape) -> str:
     """Return the hash of the policy's NetworkPolicy that the targets were chosen by."""
     namespace, name = key
     held = landscape.network_policies.get(namespace, ())
-    return _hash(next((item for item in held if item["metadata"]["name"] == network_policy_name(name)), None))
+    return sealed_hash(next((item for item in held if item["metadata"]["name"] == network_policy_name(name)), None))
 
 
 def _message(pod: KubeObject) -> str:

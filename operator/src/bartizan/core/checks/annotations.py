@@ -11,8 +11,9 @@ from dataclasses import replace
 from typing import Final
 
 from bartizan.api.names import VAULT
+from bartizan.core.checks.annotated import annotation_finding, annotation_violation
 from bartizan.core.checks.check import Check, Scope
-from bartizan.core.checks.finding import Info, Violation, finding, quoted, short, short_cel
+from bartizan.core.checks.finding import Info, Violation, quoted, short, short_cel
 from bartizan.core.checks.view import View
 
 INFO: Final = Info(
@@ -47,20 +48,11 @@ def find(view: View) -> Iterable[Violation]:
 
 
 def _violation(info: Info, view: View, key: str, seen: str | None, allowed: str) -> Violation:
-    leaf = f'annotations["{key}"]'
-    return Violation(info=info, subject="pod", at=f"{view.at}metadata", leaf=leaf, seen=seen, allowed=allowed, mark="")
+    return annotation_violation(info, view, key, seen=seen, allowed=allowed, mark="")
 
 
 def _told(info: Info, seen: str | None, allowed: str) -> str:
-    return finding(
-        info,
-        subject="'pod'",
-        at="v.at + 'metadata'",
-        leaf="'annotations[\"' + k + '\"]'",
-        seen=seen,
-        allowed=allowed,
-        mark="''",
-    )
+    return annotation_finding(info, seen=seen, allowed=allowed, mark="''")
 
 
 _SEEN: Final = short_cel("v.annotations[k]")

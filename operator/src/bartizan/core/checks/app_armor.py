@@ -9,25 +9,28 @@ from collections.abc import Iterable
 from typing import Final
 
 from bartizan.api.pod_security import Level
-from bartizan.core.checks.finding import Info, Revision, Standard, Violation, finding, short, short_cel
+from bartizan.core.checks.finding import Info, Revision, Standard, Violation
+from bartizan.core.checks.profiles import (
+    LOCAL,
+    PROFILES,
+    fields_of,
+    unconfined,
+    unconfined_by_annotation,
+    unconfined_by_annotation_cel,
+    unconfined_cel,
+)
 from bartizan.core.checks.standard import standard_check
 from bartizan.core.checks.view import View
 
+_PROFILE: Final = "appArmorProfile"
 _PREFIX: Final = "container.apparmor.security.beta.kubernetes.io/"
-_PROFILES: Final = ("RuntimeDefault", "Localhost")
 _ANNOTATED: Final = ("", "runtime/default")
-_LOCAL: Final = "localhost/"
-_LEAF: Final = "securityContext.appArmorProfile.type"
 
 INFO: Final = Info(
     id="P-09",
     title="AppArmor switched off",
     rationale="Hosts with AppArmor confine every container by a profile; without one it has all the access of its user.",
-    fields=(
-        f"spec.{_LEAF}",
-        f"spec.{{containers,initContainers,ephemeralContainers}}[*].{_LEAF}",
-        f"metadata.annotations[{_PREFIX}*]",
-    ),
+    fields=(*fields_of(_PROFILE), f"metadata.annotations[{_PREFIX}*]"),
     fix="use RuntimeDefault, or a profile of the host with Localhost",
     standard=Standard(
         name="appArmorProfile",
@@ -35,57 +38,29 @@ INFO: Final = Info(
         revisions=(
             Revision(
                 minor=0,
-                says=f"the fields are unset, {' or '.join(_PROFILES)}; the annotations are unset, empty, "
-                f"{_ANNOTATED[1]} or {_LOCAL}*",
+                says=f"the fields are unset, {' or '.join(PROFILES)}; the annotations are unset, empty, "
+                f"{_ANNOTATED[1]} or {LOCAL}*",
             ),
         ),
     ),
 )
-_ALLOWED: Final = 'unset, "RuntimeDefault" or "Localhost"'
-_ALLOWED_ANNOTATION: Final = f'unset, "{_ANNOTATED[1]}" or "{_LOCAL}*"'
+_ALLOWED_ANNOTATION: Final = f'unset, "{_ANNOTATED[1]}" or "{LOCAL}*"'
 
 
 def find(view: View) -> Iterable[Violation]:
     """Yield one violation for each profile that confines nothing, in fields and then in annotations."""
-    for holder in view.holders:
-        profile = holder.security.get("appArmorProfile")
-        seen = None if profile is None else profile.get("type", "")
-        if seen is not None and seen not in _PROFILES:
-            yield Violation(
-                info=INFO, subject=holder.subject, at=holder.at, leaf=_LEAF, seen=short(seen), allowed=_ALLOWED
-            )
-    for key in sorted(key for key in view.annotations if key.startswith(_PREFIX)):
-        seen = view.annotations[key]
-        if seen not in _ANNOTATED and not seen.startswith(_LOCAL):
-            yield Violation(
-                info=INFO,
-                subject="pod",
-                at=f"{view.at}metadata",
-                leaf=f'annotations["{key}"]',
-                seen=short(seen),
-                allowed=_ALLOWED_ANNOTATION,
-            )
+    yield from unconfined(INFO, view, _PROFILE)
+    keys = sorted(key for key in view.annotations if key.startswith(_PREFIX))
+    yield from unconfined_by_annotation(INFO, view, keys, names=_ANNOTATED, allowed=_ALLOWED_ANNOTATION)
 
 
-_TYPE: Final = "h.security.appArmorProfile.?type.orValue('')"
-_VALUE: Final = "v.annotations[k]"
-_FIELDS_CEL: Final = (
-    f"v.holders.filter(h, has(h.security.appArmorProfile) && !({_TYPE} in {list(_PROFILES)})).map(h, "
-    + finding(INFO, subject="h.subject", at="h.at", leaf=f"'{_LEAF}'", seen=short_cel(_TYPE), allowed=f"'{_ALLOWED}'")
-    + ")"
-)
-_ANNOTATIONS_CEL: Final = (
-    f"v.annotations.filter(k, k.startsWith('{_PREFIX}') && "
-    f"!({_VALUE} in {list(_ANNOTATED)} || {_VALUE}.startsWith('{_LOCAL}'))).sort().map(k, "
-    + finding(
-        INFO,
-        subject="'pod'",
-        at="v.at + 'metadata'",
-        leaf="'annotations[\"' + k + '\"]'",
-        seen=short_cel(_VALUE),
-        allowed=f"'{_ALLOWED_ANNOTATION}'",
-    )
-    + ")"
+_ANNOTATIONS_CEL: Final = unconfined_by_annotation_cel(
+    INFO,
+    "v.annotations",
+    f"k.startsWith('{_PREFIX}')",
+    names=_ANNOTATED,
+    allowed=_ALLOWED_ANNOTATION,
+    order=".sort()",
 )
 
-CHECK: Final = standard_check(INFO, find=find, cel=f"({_FIELDS_CEL} + {_ANNOTATIONS_CEL})")
+CHECK: Final = standard_check(INFO, find=find, cel=f"({unconfined_cel(INFO, _PROFILE)} + {_ANNOTATIONS_CEL})")

@@ -16,7 +16,7 @@ _DEFAULT: Final = "ZZ-default-ZZ"
 _INJECTION: Final = "ZZ-injection-ZZ"
 _ENABLED: Final = ".Values.admission.enabled"
 _IMAGE: Final = "ZZ-image-ZZ"
-_PROBED: Final = "and .Values.admission.enabled .Values.prober.enabled"
+_PROBED: Final = "and .Values.admission.enabled (.Values.prober).enabled"
 _INJECTED: Final = "and .Values.admission.enabled .Values.injection.enabled"
 
 

@@ -10,7 +10,8 @@ from typing import Final
 
 from bartizan.api.pod_security import Level
 from bartizan.core.checks.finding import Info, Revision, Standard, Violation, finding, short, short_cel
-from bartizan.core.checks.seccomp_baseline import FIELDS, FIELDS_SINCE, LEAF, PROFILES, unfiltered_cel
+from bartizan.core.checks.profiles import PROFILES, fields_of, leaf_of, unconfined_cel
+from bartizan.core.checks.seccomp_baseline import FIELDS_SINCE, PROFILE
 from bartizan.core.checks.standard import WINDOWS_EXEMPT, choice_cel, standard_check
 from bartizan.core.checks.view import View
 
@@ -18,7 +19,7 @@ INFO: Final = Info(
     id="P-26",
     title="seccomp profile",
     rationale="Where it is unset most nodes filter nothing: a process may try every system call of the kernel.",
-    fields=FIELDS,
+    fields=fields_of(PROFILE),
     fix="set RuntimeDefault in the pod's securityContext",
     standard=Standard(
         name="seccompProfile_restricted",
@@ -48,7 +49,7 @@ def find(view: View) -> Iterable[Violation]:
                 info=INFO,
                 subject=holder.subject,
                 at=holder.at,
-                leaf=LEAF,
+                leaf=leaf_of(PROFILE),
                 seen=None if seen is None else short(seen),
                 allowed=_ALLOWED,
             )
@@ -62,7 +63,7 @@ _EITHER: Final = (
         INFO,
         subject="h.subject",
         at="h.at",
-        leaf=f"'{LEAF}'",
+        leaf=f"'{leaf_of(PROFILE)}'",
         seen=short_cel(_SEEN),
         present="has(h.security.seccompProfile)",
         allowed=f"'{_ALLOWED}'",
@@ -76,6 +77,8 @@ CHECK: Final = standard_check(
     cel=choice_cel(
         f"v.windows && v.version >= {WINDOWS_EXEMPT}",
         "[]",
-        choice_cel("!has(v.holders[0].security.seccompProfile)", _EITHER, unfiltered_cel(INFO, "v.holders", _ALLOWED)),
+        choice_cel(
+            "!has(v.holders[0].security.seccompProfile)", _EITHER, unconfined_cel(INFO, PROFILE, allowed=_ALLOWED)
+        ),
     ),
 )

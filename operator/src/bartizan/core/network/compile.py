@@ -27,10 +27,7 @@ from bartizan.core.network.dns import dns_grants
 from bartizan.core.network.edges import egress_edge, ingress_edge
 from bartizan.core.network.expiry import next_end
 from bartizan.core.network.numbers import numbered
-from bartizan.core.network.peers import neighbours
 from bartizan.core.select import to_kube
-
-__all__ = ["CompiledNetwork", "baseline_policy", "compile_network", "former_name", "neighbours"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from bartizan.api.v1alpha1 import LabelSelector, ProbedFlow
 from bartizan.api.v1alpha1.probes import WITNESS, Expected, Seen
 from bartizan.core.emit import fingerprint
 from bartizan.core.model import PolicyKey, PolicyView
-from bartizan.core.network.compile import neighbours
+from bartizan.core.network.peers import neighbours
 from bartizan.core.network.ports import PortRange, own_ports
 from bartizan.core.network.probe_wire import Outcome, Target
 from bartizan.core.network.semantics import Endpoint, Flow, allows

@@ -13,9 +13,10 @@ from typing import Final, TypeAlias
 
 from pydantic import ValidationError
 
-from bartizan.api.names import HASH_ANNOTATION, KubeObject
+from bartizan.api.names import KubeObject
 from bartizan.api.v1alpha1 import EdgeStatus, ProbedFlow, ProbeReport
 from bartizan.api.v1alpha1.probes import WITNESS
+from bartizan.core.emit import sealed_hash
 from bartizan.core.model import PolicyKey
 from bartizan.core.network.compile import CompiledNetwork
 from bartizan.core.reasons import Reason
@@ -71,8 +72,7 @@ def without_report(status: KubeObject | None) -> KubeObject:
 
 def speaks_of(report: ProbeReport, network_policy: KubeObject | None) -> bool:
     """Whether the report is about this very state of a policy's NetworkPolicy."""
-    annotations = (network_policy or {}).get("metadata", {}).get("annotations") or {}
-    return bool(report.network) and report.network == annotations.get(HASH_ANNOTATION)
+    return bool(report.network) and report.network == sealed_hash(network_policy)
 
 
 def is_past(report: ProbeReport, now: datetime) -> bool:
