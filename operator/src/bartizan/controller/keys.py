@@ -54,8 +54,6 @@ SINGLE_KEYS = (SERVING_KEY, TIERS_KEY)
 
 
 def rank(key: Key) -> int:
-    """Return a key's place among the others: trust domains before policies, which need their authorities, and namespaces
-    before policies, which need access.
-    """
+    """Return a key's place: trust domains and namespaces before policies, which need their authorities and access."""
     order = (Subject.TRUST_DOMAIN, Subject.SERVING, Subject.NAMESPACE, Subject.POLICY, Subject.TIERS)
     return order.index(key.subject)
