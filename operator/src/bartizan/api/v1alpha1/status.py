@@ -103,8 +103,10 @@ class Restarted(ApiModel):
 
     pod: str
     """Its name."""
-    at: datetime
-    """When."""
+    uid: str
+    """Its uid."""
+    at: AwareDatetime
+    """When it was chosen."""
     of: int
     """How many pods the policy had then: the next one leaves when as many are ready again."""
 
