@@ -45,7 +45,7 @@ class ServiceSecurityPolicySpec(ApiModel):
                 "!has(self.mtls.onRotation.confirm.port) || "
                 "self.network.ports.exists(p, p.name == self.mtls.onRotation.confirm.port)",
                 "confirm names a port that network.ports does not have",
-                fieldPath=".mtls.onRotation.confirm.port",
+                fieldPath=".mtls",
             )
         )
     )

@@ -76,7 +76,8 @@ class ServedOutcome:
     """What is said and done."""
 
     observation: Observation
-    pods: CertificatePods
+    pods: CertificatePods | None
+    """None as long as no pod was asked."""
     step: Step
     look_after: timedelta | None = None
 
@@ -168,9 +169,11 @@ def _names(pods: Iterable[PodFacts], found: dict[str, Serves], kind: Serves) -> 
     return tuple(pod.name for pod in pods if found[pod.uid] is kind)
 
 
-def _counted(seen: ServedInput, pods: Sequence[PodFacts], found: dict[str, Serves]) -> CertificatePods:
+def _counted(seen: ServedInput, pods: Sequence[PodFacts], found: dict[str, Serves]) -> CertificatePods | None:
     uids = {pod.uid for pod in pods}
     shown = [one for one in seen.sightings if one.uid in uids]
+    if not shown:
+        return None
     newest = seen.issued.newest
     current = {one.uid for one in shown if newest and one.authority == newest.authority}
     return CertificatePods(
