@@ -99,12 +99,15 @@ async def a_rig(
     *items: KubeObject, resolver: NameResolver | None = None, issuance_rate: float = 200
 ) -> AsyncIterator[Rig]:
     """Run a controller over a cluster that holds the release's namespace, a TrustDomain and `items`."""
+async def a_rig(*items: KubeObject, resolver: NameResolver | None = None, prober: str = "") -> AsyncIterator[Rig]:
+    """Run a controller over a cluster that holds the release's namespace, a TrustDomain and `items`; `prober` is its account."""
     clock = FakeClock()
     kube = FakeKube(a_namespace(RELEASE, None), a_trust_domain(), *items, clock=clock)
     leadership, recorded = Chosen(), Recorded()
     controller = Controller(
         kube,
         Place(release=Release(namespace=RELEASE), account="bartizan-controller", issuance_rate=issuance_rate),
+        Place(release=Release(namespace=RELEASE), account="bartizan-controller", prober=prober),
         leadership=leadership,
         recorder=recorded,
         sources=lambda world, intake: (ReflectorSource(kube, world, intake, clock=clock),),

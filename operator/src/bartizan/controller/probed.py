@@ -12,7 +12,7 @@ from typing import Final
 from bartizan.api.names import KubeObject
 from bartizan.api.v1alpha1 import ServedSighting
 from bartizan.core.model import PolicyKey
-from bartizan.core.network.proof import read_report
+from bartizan.core.network.proof import SKEW, read_report
 
 _MOST_AUTHORITIES: Final = 256
 """How many authorities are remembered: a server may show a certificate of any authority that it makes up."""
@@ -50,7 +50,7 @@ class Probed:
         held = self._sightings.get("/".join(of), {})
         for place in [place for place in held if place[0] not in uids]:
             del held[place]
-        return tuple(one for who, one in held.values() if who in by and one.at <= now)
+        return tuple(one for who, one in held.values() if who in by and one.at <= now + SKEW)
 
     def authorities(self) -> Mapping[str, datetime]:
         """Return when a certificate of each authority was last seen served, by the authority's key identifier (AKI, hex)."""
