@@ -144,10 +144,6 @@ GOOD: Final[dict[str, dict[str, Any]]] = {
                 "secret": {"name": "orders-identity", "formats": ["PEM", "Combined"]},
                 "key": {"algorithm": "Ed25519"},
                 "commonName": "orders@shop",
-            },
-            mtls={
-                "lifetime": "1h30m",
-                "secret": {"name": "orders-identity"},
                 "onRotation": {
                     "strategy": "Watch",
                     "fallback": "Restart",

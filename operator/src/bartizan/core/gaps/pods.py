@@ -22,7 +22,6 @@ _TELLING: Final = frozenset({_AMBIENT_ANNOTATION, _SIDECAR_ANNOTATION, _LINKERD_
 _PROXIES: Final = frozenset({"istio-proxy", "linkerd-proxy"})
 _PORT_FIELDS: Final = ("name", "containerPort", "protocol", "hostPort")
 _KEPT: Final = ("name", "namespace", "uid", "resourceVersion", "labels", "deletionTimestamp")
-_FINISHED: Final = frozenset({"Succeeded", "Failed"})
 
 
 class Mesh(StrEnum):

@@ -7,9 +7,9 @@ from typing import Final
 
 from bartizan.api.names import PROBE_LABEL, KubeObject
 from bartizan.core.model import PolicyView
+from bartizan.core.pods import controller_of, has_finished
 from bartizan.core.select import matches
 
-_FINISHED: Final = frozenset({"Succeeded", "Failed"})
 _ENDING: Final = frozenset({"Job"})
 """What makes pods that do a piece of work and end: one that is evicted loses it."""
 
@@ -36,7 +36,7 @@ def pods_of(policy: PolicyView, pods: Iterable[KubeObject]) -> tuple[PodFacts, .
         for pod in pods
         if pod["metadata"].get("namespace") == policy.namespace
         and PROBE_LABEL not in (labels := pod["metadata"].get("labels") or {})
-        and (pod.get("status") or {}).get("phase") not in _FINISHED
+        and not has_finished(pod)
         and matches(policy.spec.workload.selector, labels)
     ]
     return tuple(sorted(found, key=lambda pod: pod.name))
@@ -44,7 +44,7 @@ def pods_of(policy: PolicyView, pods: Iterable[KubeObject]) -> tuple[PodFacts, .
 
 def _facts(pod: KubeObject) -> PodFacts:
     meta, status = pod["metadata"], pod.get("status") or {}
-    owner = next((one for one in meta.get("ownerReferences") or () if one.get("controller")), None)
+    owner = controller_of(pod)
     ready = any(one.get("type") == "Ready" and one.get("status") == "True" for one in status.get("conditions") or ())
     return PodFacts(
         namespace=meta["namespace"],
