@@ -34,9 +34,9 @@ def command(
 ) -> None:
     """Try TCP connections and write down what became of each; not a byte is sent, but for the hello below.
 
-    The targets are JSON in BARTIZAN_PROBE: a list of [IP address, port, 1 if a connection is expected, else 0]. With a further 1
-    the port is asked for its certificate by a TLS hello that is never finished. The prober runs it in pods that carry a
-    service's labels; it needs no credentials and uses none.
+    The targets are JSON in BARTIZAN_PROBE: a list of [IP address, port, 1 if a connection is expected, else 0]. With a
+    further 1 the port is asked for its certificate, by a TLS hello that is never finished. The prober runs it in pods that
+    carry a service's labels; it needs no credentials and uses none.
     """
     from bartizan.core.network.probe_pod import ORDERS_VARIABLE
     from bartizan.core.network.probe_wire import UnreadableProbeError, read_orders
