@@ -96,15 +96,20 @@ def a_trust_domain(name: str = "default", domain: str = "test.example") -> KubeO
 
 @asynccontextmanager
 async def a_rig(
-    *items: KubeObject, resolver: NameResolver | None = None, issuance_rate: float = 200
+    *items: KubeObject, resolver: NameResolver | None = None, issuance_rate: float = 200, prober: str = ""
 ) -> AsyncIterator[Rig]:
-    """Run a controller over a cluster that holds the release's namespace, a TrustDomain and `items`."""
+    """Run a controller over a cluster that holds the release's namespace, a TrustDomain and `items`; `prober` is its account."""
     clock = FakeClock()
     kube = FakeKube(a_namespace(RELEASE, None), a_trust_domain(), *items, clock=clock)
     leadership, recorded = Chosen(), Recorded()
     controller = Controller(
         kube,
-        Place(release=Release(namespace=RELEASE), account="bartizan-controller", issuance_rate=issuance_rate),
+        Place(
+            release=Release(namespace=RELEASE),
+            account="bartizan-controller",
+            prober=prober,
+            issuance_rate=issuance_rate,
+        ),
         leadership=leadership,
         recorder=recorded,
         sources=lambda world, intake: (ReflectorSource(kube, world, intake, clock=clock),),

@@ -52,6 +52,7 @@ async def test_one_policy_leads_to_exactly_these_writes(rig):
             "NetworkEnforced": ("Unknown", "NotProven"),
             "IdentityReady": ("True", "Exclusive"),
             "CertificateReady": ("True", "Issued"),
+            "CertificateServed": ("Unknown", "NotProvable"),
             "SecretsInjected": ("True", "NoneDeclared"),
             "ConsentComplete": ("True", "Mutual"),
         }

@@ -144,6 +144,11 @@ GOOD: Final[dict[str, dict[str, Any]]] = {
                 "secret": {"name": "orders-identity", "formats": ["PEM", "Combined"]},
                 "key": {"algorithm": "Ed25519"},
                 "commonName": "orders@shop",
+                "onRotation": {
+                    "strategy": "Watch",
+                    "fallback": "Restart",
+                    "confirm": {"port": "http", "within": "90s"},
+                },
             },
             secrets={
                 "items": [
@@ -232,6 +237,11 @@ ANSWER: Final = {"service": "analytics", "namespace": "bi", "verdict": "Denied"}
 def decided(**more: Any) -> dict[str, Any]:
     """Return a policy that answers bi/analytics."""
     return policy(network={"decisions": [{"service": "analytics", "namespace": "bi", **more}]})
+
+
+def rotating(**rule: Any) -> dict[str, Any]:
+    """Return a policy with a rule for what becomes of pods when there is a new certificate."""
+    return policy(mtls={"onRotation": rule})
 
 
 def selects(**selector: Any) -> dict[str, Any]:
@@ -380,6 +390,13 @@ BAD: Final = (
         "Required value",
     ),
     Bad("a lifetime in days", policy(mtls={"lifetime": "1d"}), "spec.mtls.lifetime", "should match"),
+    *(
+        Bad(f"a certificate to be served within {span}", rotating(confirm={"within": span}), "spec.mtls.onRotation.confirm.within", "within must lie between 1m and 24h")
+        for span in ("59s", "25h")
+    ),
+    Bad("a port to ask that is none", rotating(confirm={"port": "https"}), "spec.mtls", "confirm names a port that network.ports does not have"),
+    Bad("a fallback of nothing", rotating(strategy="None", fallback="Restart"), "spec.mtls.onRotation.fallback", "fallback goes with strategy Watch only"),
+    Bad("another strategy", rotating(strategy="Reload"), "spec.mtls.onRotation.strategy", "supported values"),
     Bad("two secrets of one name", policy(secrets={"items": [secret(), secret(file={"path": "other"})]}), "spec.secrets.items", "the names of items must differ"),
     Bad("two secrets in one file", policy(secrets={"items": [secret(), secret("mail", file={"path": "db.json"})]}), "spec.secrets.items", "two items cannot be written to the same file"),
     Bad("two Vault roles", policy(secrets={"items": [secret(), secret("mail", vault={"role": "mail", "path": "a"})]}), "spec.secrets.items", "all items share one Vault role: a pod logs in to Vault once"),

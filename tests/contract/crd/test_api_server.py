@@ -99,7 +99,12 @@ def test_defaults_are_filled_in(api):
         },
         "network": {"ports": [], "ingress": [], "egress": [], "consent": "Mutual", "decisions": []},
         "identity": {"trustDomain": "default", "dnsNames": []},
-        "mtls": {"lifetime": "24h", "secret": {"formats": ["PEM"]}, "key": {"algorithm": "ECDSAP256"}},
+        "mtls": {
+            "lifetime": "24h",
+            "secret": {"formats": ["PEM"]},
+            "key": {"algorithm": "ECDSAP256"},
+            "onRotation": {"strategy": "Watch", "fallback": "None", "confirm": {"within": "10m"}},
+        },
         "secrets": {"items": []},
     }
 

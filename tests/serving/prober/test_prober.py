@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from bartizan.api.kinds import NETWORK_POLICY, POD, POLICY
 from bartizan.api.names import KubeObject
@@ -11,6 +11,8 @@ from bartizan.core.model import ObjectRef
 from bartizan.core.namespace import ServiceAccountRef, probes_binding
 from bartizan.core.network.compile import compile_network
 from bartizan.core.network.probe_wire import Answer, answer, read_orders
+from bartizan.core.served.leaf import ServedLeaf
+from bartizan.core.served.wire import Shown
 from bartizan.core.views import read_policy
 from bartizan.kube.errors import ForbiddenError
 from bartizan.prober.connect import Patience
@@ -54,11 +56,17 @@ class Kubelet:
             await asyncio.sleep(0.02)
 
 
+def ended(pod: KubeObject, *, closed: str = "timeout", opened: str = "open", shown: Shown = "plain") -> KubeObject:
+    """A probe pod's end: what is awaited comes out as `opened`, the rest as `closed`, and ports show `shown`."""
+    targets = read_orders(pod["spec"]["containers"][0]["env"][0]["value"])
+    outcomes = tuple(opened if one.awaited else closed for one in targets if not one.tls)
+    words = answer(Answer(alive=True, outcomes=outcomes, served=tuple(shown for one in targets if one.tls)))
+    return {"phase": "Succeeded", "containerStatuses": [{"state": {"terminated": {"message": words}}}]}
+
+
 def succeeded(pod: KubeObject) -> KubeObject:
     """A network that obeys: what is awaited opens, the rest is silent."""
-    targets = read_orders(pod["spec"]["containers"][0]["env"][0]["value"])
-    words = answer(Answer(alive=True, outcomes=tuple("open" if one.awaited else "timeout" for one in targets)))
-    return {"phase": "Succeeded", "containerStatuses": [{"state": {"terminated": {"message": words}}}]}
+    return ended(pod)
 
 
 @asynccontextmanager
@@ -142,9 +150,7 @@ async def test_a_contradiction_about_a_pod_that_is_gone_is_none():
         gone = ObjectRef(api_version="v1", kind="Pod", namespace="shop", name="orders-0")
         if kube.peek(gone):
             kube.remove(gone)
-        targets = read_orders(pod["spec"]["containers"][0]["env"][0]["value"])
-        words = answer(Answer(alive=True, outcomes=("timeout",) * len(targets)))
-        return {"phase": "Succeeded", "containerStatuses": [{"state": {"terminated": {"message": words}}}]}
+        return ended(pod, opened="timeout")
 
     async with probing(*in_force(WEB, ORDERS), RUNNING, says=deaf) as (kube, _, prober):
         await prober.round()
@@ -208,3 +214,86 @@ async def test_who_waited_longest_is_first_and_a_run_of_the_future_is_none():
             await kube.apply(item, manager="bartizan/probes", force=True, status=True)
         await asyncio.sleep(0.05)
         assert prober._terrain.due(prober._clock.now(), SETTINGS.interval) == [("shop", "orders"), ("shop", "web")]
+
+
+LEAF = ServedLeaf(
+    fingerprint="ab" * 32, authority="cd" * 20, serial="1f", not_after=datetime(2026, 12, 1, 9, 30, tzinfo=UTC)
+)
+
+
+async def test_the_certificates_of_called_pods_stand_in_the_caller_s_report():
+    """What a pod of the called policy served is told with the pod's uid, where it was seen from, and nowhere else."""
+    async with probing(*in_force(WEB, ORDERS), RUNNING, says=lambda pod: ended(pod, shown=LEAF)) as (kube, _, prober):
+        await prober.round()
+        uid = kube.objects(POD)[0]["metadata"]["uid"]
+        (seen,) = report(kube, "web")["served"]
+        assert {**seen, "at": ""} == {
+            "of": "shop/orders", "pod": "orders-0", "uid": uid, "port": "9/TCP", "at": "", "seen": "Certificate",
+            "fingerprint": "ab" * 32, "authority": "cd" * 20, "serial": "1f", "notAfter": "2026-12-01T09:30:00Z",
+        }  # fmt: skip
+        assert "served" not in report(kube, "orders")
+
+
+async def test_a_port_that_is_not_tls_is_asked_once():
+    """Who answers a hello in plain text is not bothered again, unless the policy says that the port serves TLS."""
+    async with probing(*in_force(WEB, ORDERS), RUNNING) as (kube, kubelet, prober):
+        await prober.round()
+        first = report(kube, "web")["served"]
+        await _again(kube, prober)
+        asked = [sum(one.tls for one in read_orders(_orders(pod))) for pod in kubelet.seen.values() if _of(pod, "web")]
+        assert (asked, report(kube, "web")["served"]) == ([1, 0], first)
+        confirm = {"onRotation": {"confirm": {"port": "http"}}}
+        named = {**a_policy("orders", network=ORDERS["spec"]["network"], mtls=confirm), "status": {}}
+        kube.put(named)
+        await asyncio.sleep(0.05)
+        await _again(kube, prober)
+        asked = [sum(one.tls for one in read_orders(_orders(pod))) for pod in kubelet.seen.values() if _of(pod, "web")]
+        assert asked == [1, 0, 1]
+
+
+async def test_a_new_certificate_is_looked_for_sooner():
+    """While a certificate is not seen served yet, one caller of the service is probed every minute, for an hour."""
+    async with probing(*in_force(WEB, ORDERS), RUNNING, says=lambda pod: ended(pod, shown=LEAF)) as (kube, _, prober):
+        await prober.round()
+        now = prober._clock.now()
+        await _say(kube, "NotConfirmed", issued=now)
+        await asyncio.sleep(0.05)
+        soon = now + timedelta(seconds=65)
+        assert ("shop", "web") in prober._terrain.due(soon, SETTINGS.interval)
+        await _say(kube, "NotConfirmed", issued=now - timedelta(hours=2))
+        await asyncio.sleep(0.05)
+        assert ("shop", "web") not in prober._terrain.due(soon, SETTINGS.interval)
+
+
+def _orders(pod: KubeObject) -> str:
+    return pod["spec"]["containers"][0]["env"][0]["value"]
+
+
+def _of(pod: KubeObject, name: str) -> bool:
+    return pod["metadata"]["labels"]["bartizan.dev/probe"] == name
+
+
+async def _again(kube: FakeKube, prober: Prober) -> None:
+    """Probe once more, as if the last reports were old."""
+    landscape = await prober._terrain.look()
+    for policy in landscape.policies.values():
+        await prober._runs.probe(policy, landscape)
+    await asyncio.sleep(0.05)
+
+
+async def _say(kube: FakeKube, reason: str, *, issued: datetime) -> None:
+    """Say of orders what the controller says."""
+    begins = issued - timedelta(minutes=2)
+    times = {"notBefore": begins, "notAfter": begins + timedelta(hours=24), "nextRenewal": begins + timedelta(hours=12)}
+    certificate = {
+        "secretName": "orders-tls", "spiffeID": "spiffe://x/y", "serial": "1", "authority": "a",
+        **{key: value.isoformat() for key, value in times.items()},
+    }  # fmt: skip
+    condition = {
+        "type": "CertificateServed", "status": "Unknown", "reason": reason, "message": "",
+        "lastTransitionTime": issued.isoformat(),
+    }  # fmt: skip
+    meta = {"name": "orders", "namespace": "shop"}
+    status = {"conditions": [condition], "certificate": certificate}
+    item = {"apiVersion": POLICY.api_version, "kind": POLICY.kind, "metadata": meta, "status": status}
+    await kube.apply(item, manager="bartizan/status", force=True, status=True)

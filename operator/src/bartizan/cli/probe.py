@@ -14,6 +14,7 @@ EPILOG = epilog(
     examples=(
         "bartizan probe",
         """BARTIZAN_PROBE='[["10.0.0.7",8080,1],["10.0.0.8",8080,0]]' bartizan probe --answer /dev/stdout""",
+        """BARTIZAN_PROBE='[["10.0.0.7",8443,1,1]]' bartizan probe --answer /dev/stdout""",
     ),
     exit_codes={
         0: "every target was tried; what became of each is in the answer",
@@ -31,10 +32,11 @@ def command(
         "/dev/termination-log"
     ),
 ) -> None:
-    """Try TCP connections and write down what became of each; not a byte is sent.
+    """Try TCP connections and write down what became of each; not a byte is sent, but for the hello below.
 
-    The targets are JSON in BARTIZAN_PROBE: a list of [IP address, port, 1 if a connection is expected, else 0]. The prober runs
-    it in pods that carry a service's labels; it needs no credentials and uses none.
+    The targets are JSON in BARTIZAN_PROBE: a list of [IP address, port, 1 if a connection is expected, else 0]. With a
+    further 1 the port is asked for its certificate, by a TLS hello that is never finished. The prober runs it in pods that
+    carry a service's labels; it needs no credentials and uses none.
     """
     from bartizan.core.network.probe_pod import ORDERS_VARIABLE
     from bartizan.core.network.probe_wire import UnreadableProbeError, read_orders

@@ -23,6 +23,7 @@ from bartizan.controller.certificates import Certificates, unreachable
 from bartizan.controller.gathered import around, isolation, isolation_taken, reports, strays, surroundings
 from bartizan.controller.keys import Key, Subject
 from bartizan.controller.meter import Meter
+from bartizan.controller.served import Served
 from bartizan.controller.world import World
 from bartizan.controller.writer import Writer
 from bartizan.core.access import AccessObserved
@@ -91,6 +92,7 @@ class Reconciler:
         self._clock = clock
         self._meter = meter
         self._beside = Beside(world, self._found)
+        self._served = Served(world, certificates, writer, clock, probed=prober is not None)
         self._waiting_since: dict[str, datetime] = {}
         self._patient_since: dict[PolicyKey, datetime] = {}
 
@@ -106,6 +108,7 @@ class Reconciler:
         plan = await self._plan(key, now)
         errors = tuple(error for error in await self._carry_out(key, plan, now) if not _moot(error))
         if not errors:
+            await self._served.act((key.namespace, key.name))
             return plan.requeue_after
         await self._say_refused(key, errors, now)
         raise RefusedError(errors)
@@ -158,6 +161,7 @@ class Reconciler:
             certificate = await self._certificate(policy, snapshot, now)
             if self._world.policy(policy.key) is not policy:
                 return Plan()  # it changed while its certificate was written down, and is queued again for that
+            certificate = self._served.judged(policy, item, certificate, snapshot.mode(key.namespace), now)
         network_policy = await self._found(NETWORK_POLICY, key.namespace, network_policy_name(key.name), look=governed)
         observed = PolicyObserved(
             item=item,

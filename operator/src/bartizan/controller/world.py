@@ -21,7 +21,7 @@ from bartizan.controller.keys import (
     trust_domain_key,
 )
 from bartizan.controller.owners import owner_of
-from bartizan.controller.probed import ProbedTimes
+from bartizan.controller.probed import Probed
 from bartizan.controller.ranges import NodeRanges, stored_ranges
 from bartizan.controller.rollouts import Rollouts
 from bartizan.controller.surroundings import SurroundingsPicture
@@ -58,7 +58,7 @@ class World:
         self._system = frozenset({*SYSTEM_NAMESPACES, release_namespace})
         self._policies: dict[PolicyKey, PolicyView | InvalidPolicy] = {}
         self._callers = Callers(self._policies)
-        self._probes = ProbedTimes()
+        self.probed = Probed()
         self._namespaces: dict[str, NamespaceView] = {}
         self._services: dict[tuple[str, str], ServiceView] = {}
         self._trust_domains: dict[str, TrustDomainView | Unreadable] = {}
@@ -189,9 +189,9 @@ class World:
         return frozenset(map(policy_key, changed))
 
     def _policy_changed(self, key: PolicyKey, item: KubeObject | None) -> frozenset[Key]:
-        before = self._policies.get(key)
+        before, news = self._policies.get(key), self.probed.news(key, item)
         if item and before and (before.uid, before.generation) == _version(item):
-            near = self._callers.around({key}) if self._probes.news(key, item) else set()
+            near = self._callers.around({key}) if news else set()
             return frozenset(policy_key(other) for other in near | {key})
         after = read_policy(item) if item else None
         around = self._callers.changed(key, before, after)

@@ -11,6 +11,7 @@ from bartizan.api.names import KubeObject
 from bartizan.controller.errors import NotLeaderError
 from bartizan.controller.meter import Meter
 from bartizan.core.plan import Apply, Delete, Event, Plan
+from bartizan.core.restarts import Evict
 from bartizan.kube.api import KubeApi
 from bartizan.kube.errors import KubeError
 
@@ -75,6 +76,17 @@ class Writer:
         self._meter.wrote(apply.item["kind"], apply.manager)
         self._seen(answer)
         return answer
+
+    async def evict(self, evict: Evict) -> None:
+        """Ask for the eviction of one pod.
+
+        Raises:
+            NotLeaderError: the Lease is lost.
+            KubeError: the API server refused it, for a PodDisruptionBudget perhaps.
+        """
+        self._check()
+        await self._api.evict(evict.ref, uid=evict.uid)
+        self._meter.wrote(evict.ref.kind, "evict")
 
     async def _try(self, write: Apply | Delete) -> KubeError | None:
         try:

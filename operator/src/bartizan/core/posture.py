@@ -60,6 +60,8 @@ class CertificateOutcome:
     emitted: EmittedObject | None = None
     look_after: timedelta | None = None
     """When to decide again: the renewal."""
+    beside: tuple[Observation, ...] = ()
+    """What is said of the pods that serve it."""
     settled: bool = True
     """False while the Secret can't be seen yet, as after a restart: what was said of it before is not taken back for that."""
 
@@ -148,7 +150,7 @@ def _conditions(
     return (
         network(mode, name, taken=taken, held=held, rolling=rolling, proof=proof),
         identity(overlaps(policy, siblings(policy, snapshot), snapshot.shapes.get(policy.namespace, ()))),
-        certificate.observation,
+        *(certificate.observation, *certificate.beside),
         secrets_injected(policy, mode, observed.index),
         consent(compiled.edges),
     )

@@ -21,6 +21,7 @@ class ConditionType(StrEnum):
     READY = "Ready"
     NETWORK_ENFORCED = "NetworkEnforced"
     CERTIFICATE_READY = "CertificateReady"
+    CERTIFICATE_SERVED = "CertificateServed"
     SECRETS_INJECTED = "SecretsInjected"
     CONSENT_COMPLETE = "ConsentComplete"
     IDENTITY_READY = "IdentityReady"
@@ -50,7 +51,8 @@ class Reason(StrEnum):
     PROBE_FAILED = "ProbeFailed"
     """A probe contradicts: an undeclared connection was made, or a declared one was not."""
     NOT_PROVABLE = "NotProvable"
-    """The edge is written, and no connection can show that packets obey it (UDP, port ranges, peers without a policy)."""
+    """No connection can show it: the edge is UDP, a range of ports or with a peer without a policy; or no probe may reach the
+    port that serves the certificate."""
     HELD_IN_AUDIT = "HeldInAudit"
     """Pods ran before they were governed; they are not isolated yet because a declared edge would be cut."""
     ROLLING_OUT = "RollingOut"
@@ -72,6 +74,17 @@ class Reason(StrEnum):
     """A Secret of that name exists and belongs to somebody else."""
     SECRET_CONTESTED = "SecretContested"  # noqa: S105 -- a reason, not a password
     """Somebody else keeps changing the Secret; the message names the field manager. It is put right less and less often."""
+    # CertificateServed (and NotProvable, where nothing can see it)
+    SERVED = "Served"
+    """Every pod was seen to serve the present certificate."""
+    SERVED_STALE = "ServedStale"
+    """Pods were seen to serve an older certificate after the time they had to load the present one."""
+    SERVED_FOREIGN = "ServedForeign"
+    """Pods were seen to serve a certificate that bartizan did not issue for them."""
+    NOT_TLS = "NotTLS"
+    """The port that is to serve the certificate answers without TLS."""
+    NOT_CONFIRMED = "NotConfirmed"
+    """Not every pod was seen to serve the present certificate yet; the message says what is waited for."""
     # IdentityReady
     EXCLUSIVE = "Exclusive"
     """No other policy selects the same pods or writes the same Secret."""

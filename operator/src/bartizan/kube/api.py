@@ -1,8 +1,8 @@
 """What bartizan asks of a Kubernetes API server, and nothing more.
 
 The whole operator is written against this protocol: the real client and the in-memory fake keep the same promises, and one
-contract suite holds both to them. Every write is a server-side apply, but for `create`: whoever may apply may also change what
-is there, and the prober must not be able to change a running pod.
+contract suite holds both to them. Every write is a server-side apply, but for evictions and for `create`: whoever may apply may
+also change what is there, and the prober must not be able to change a running pod.
 """
 
 from collections.abc import AsyncGenerator
@@ -62,6 +62,14 @@ class KubeApi(Protocol):
 
     async def delete(self, ref: ObjectRef, *, uid: str | None = None) -> None:
         """Delete in the background; an absent object is success. Raises ConflictError if it has another `uid`."""
+        ...
+
+    async def evict(self, ref: ObjectRef, *, uid: str) -> None:
+        """Ask for the eviction of the very pod (policy/v1 Eviction); an absent one is success.
+
+        Raises TooManyRequestsError, with a cause DisruptionBudget, while a PodDisruptionBudget does not allow it, and
+        ConflictError if the pod of that name has another `uid`.
+        """
         ...
 
     def watch(

@@ -123,6 +123,21 @@ class Client:
         except NotFoundError:
             return
 
+    async def evict(self, ref: ObjectRef, *, uid: str) -> None:
+        """Evict; absent is success, another uid is ConflictError, a PodDisruptionBudget is TooManyRequestsError."""
+        call = _call("evict", ref)
+        body = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": ref.name, "namespace": ref.namespace},
+            "deleteOptions": {"preconditions": {"uid": uid}},
+        }
+        path = f"{call.kind.path(ref.namespace, ref.name)}/eviction"
+        try:
+            await self._transport.request(call, "POST", path, body=body)
+        except NotFoundError:
+            return
+
     async def watch(
         self,
         kind: Kind,

@@ -33,7 +33,7 @@ class Call:
     """One request, in the words an error message needs."""
 
     verb: str
-    """get, list, watch, apply, apply-status or delete."""
+    """get, list, watch, apply, apply-status, create, delete or evict."""
     kind: Kind
     namespace: str = ""
     name: str = ""

@@ -1,7 +1,8 @@
 """Tries connections: the whole of what a probe pod does, and what the witness does itself.
 
-A connection is opened and closed and not a byte is sent. Networks need a moment to learn about a new pod, so nothing is
-believed at once: what should be open is tried until it is, and what should be shut is tried until it is shut, both for a while.
+A connection is opened and closed and not a byte is sent, but to ports that are asked for their certificate
+(`bartizan.prober.hello`). Networks need a moment to learn about a new pod, so nothing is believed at once: what should be open
+is tried until it is, and what should be shut is tried until it is shut, both for a while.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from bartizan.core.network.probe_wire import Answer, Outcome, Target
+from bartizan.core.served.wire import Shown
 
 _AT_ONCE: Final = 16
 """Connections tried at once: a probe is a guest."""
@@ -29,6 +31,8 @@ class Patience:
     """For the network to behave as expected."""
     pause: timedelta = timedelta(milliseconds=500)
     """Between two tries."""
+    hello: timedelta = timedelta(seconds=3)
+    """For a port to show its certificate, the connection included."""
 
 
 async def attempt(target: Target, patience: Patience) -> Outcome:
@@ -62,17 +66,38 @@ async def settled(target: Target, patience: Patience) -> Outcome:
 async def run(targets: Sequence[Target], control: Target | None, patience: Patience | None = None) -> Answer:
     """Return what became of `targets`: first what should be open, then, when the network is known to work, the rest.
 
-    `control` is an address that every policy admits; alive is whoever reached it, or anything else.
+    Ports are asked for their certificates last. `control` is an address that every policy admits; alive is whoever reached
+    it, or anything else.
     """
     patience = patience or Patience()
     known = control is not None and await settled(control, patience) == "open"
+    plain = [target for target in targets if not target.tls]
     found: dict[int, Outcome] = {}
     for awaited in (True, False):
-        places = [place for place, target in enumerate(targets) if target.awaited is awaited]
-        outcomes = await _all([targets[place] for place in places], patience)
+        places = [place for place, target in enumerate(plain) if target.awaited is awaited]
+        outcomes = await _all([plain[place] for place in places], patience)
         found.update(zip(places, outcomes, strict=True))
-    outcomes = [found[place] for place in range(len(targets))]
-    return Answer(alive=known or "open" in outcomes, outcomes=tuple(outcomes))
+    outcomes = [found[place] for place in range(len(plain))]
+    served = await _asked([target for target in targets if target.tls], patience)
+    return Answer(alive=known or "open" in outcomes, outcomes=tuple(outcomes), served=served)
+
+
+async def _asked(targets: Sequence[Target], patience: Patience) -> tuple[Shown, ...]:
+    """Return what ports show, after the network has settled for the rest."""
+    if not targets:
+        return ()
+    # Only here, because reading certificates takes memory that most runs can do without.
+    from bartizan.core.served.leaf import read_served
+    from bartizan.prober.hello import hello
+
+    limit = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(target: Target) -> Shown:
+        async with limit:
+            said = await hello(target.host, target.port, seconds=patience.hello.total_seconds())
+        return said if isinstance(said, str) else read_served(said) or "unclear"
+
+    return tuple(await asyncio.gather(*(one(target) for target in targets)))
 
 
 async def _all(targets: Sequence[Target], patience: Patience) -> list[Outcome]:

@@ -11,11 +11,13 @@ import structlog
 
 from bartizan.api.kinds import NAMESPACE, NETWORK_POLICY, POD, POLICY
 from bartizan.api.names import MANAGED_BY, MANAGED_BY_LABEL, SYSTEM_NAMESPACES, KubeObject, network_policy_name
+from bartizan.api.v1alpha1 import ProbeReport, ServedSighting
 from bartizan.core.model import ObjectRef, PolicyKey, PolicyView
 from bartizan.core.network.probing import Landscape, ready_pods
 from bartizan.core.network.proof import is_past, read_report, speaks_of
 from bartizan.core.network.semantics import Endpoint
 from bartizan.core.reasons import Mode
+from bartizan.core.served.hurry import hurried
 from bartizan.core.views import read_namespace, read_policy
 from bartizan.kube.api import KubeApi
 from bartizan.kube.errors import ForbiddenError, NotFoundError
@@ -56,8 +58,15 @@ class Terrain:
 
     def due(self, now: datetime, interval: timedelta) -> list[PolicyKey]:
         """Return the policies of which a probe is due: new or changed ones first, then those that have waited longest."""
-        found = [(self._due_since(key, now, interval), key) for key in self._policies()]
+        soon = hurried(self._store.list(POLICY), now)
+        waits = {key: min(interval, RETRY) if key in soon else interval for key in self._policies()}
+        found = [(self._due_since(key, now, wait), key) for key, wait in waits.items()]
         return [key for _, key in sorted((since, key) for since, key in found if since is not None)]
+
+    def served_before(self, key: PolicyKey) -> tuple[ServedSighting, ...]:
+        """Return what the last run of a policy saw of certificates."""
+        report = self._report(key)
+        return report.served if report else ()
 
     @property
     def namespaces(self) -> list[str]:
@@ -107,10 +116,13 @@ class Terrain:
             if isinstance(policy, PolicyView) and self.network_policy(policy.key) is not None
         }
 
+    def _report(self, key: PolicyKey) -> ProbeReport | None:
+        ref = ObjectRef(api_version=POLICY.api_version, kind=POLICY.kind, namespace=key[0], name=key[1])
+        return read_report(self._store.get(ref) or {})
+
     def _due_since(self, key: PolicyKey, now: datetime, interval: timedelta) -> datetime | None:
         """Return when the last run was that no longer suffices; None: it does."""
-        ref = ObjectRef(api_version=POLICY.api_version, kind=POLICY.kind, namespace=key[0], name=key[1])
-        report = read_report(self._store.get(ref) or {})
+        report = self._report(key)
         if report is None or not is_past(report, now) or not speaks_of(report, self.network_policy(key)):
             return _NEVER
         # Some networks refuse what they do not let through.

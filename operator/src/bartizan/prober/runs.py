@@ -15,7 +15,7 @@ import structlog
 
 from bartizan.api.kinds import POD, POLICY, ROLE_BINDING
 from bartizan.api.names import PROBE_LABEL, KubeObject, network_policy_name
-from bartizan.api.v1alpha1 import ProbedFlow, ProbeReport
+from bartizan.api.v1alpha1 import ProbedFlow, ProbeReport, ServedSighting
 from bartizan.core.conditions import dumped
 from bartizan.core.emit import sealed_hash
 from bartizan.core.model import ObjectRef, PolicyKey, PolicyView
@@ -25,6 +25,7 @@ from bartizan.core.network.probe_wire import Answer, Target, UnreadableProbeErro
 from bartizan.core.network.probing import Landscape, Planned, contradicts, inward, observed, outward, probe_labels
 from bartizan.core.network.semantics import Endpoint
 from bartizan.core.pods import has_finished
+from bartizan.core.served.looks import looks, sightings
 from bartizan.kube.api import KubeApi
 from bartizan.kube.clock import Clock
 from bartizan.kube.errors import KubeError, NotFoundError
@@ -63,37 +64,42 @@ class Runs:
             KubeError: the report could not be written.
         """
         before = _chosen_by(policy.key, landscape)
-        (calls, problem), answers = await asyncio.gather(
+        (calls, served, problem), answers = await asyncio.gather(
             self._from_within(policy, landscape), self._from_outside(policy, landscape)
         )
         flows = await self._confirmed((*calls, *answers), policy, landscape)
         if not before or sealed_hash(self._terrain.network_policy(policy.key)) != before:
             _log.info("changed meanwhile, probed again soon", policy="/".join(policy.key))
             return
-        report = ProbeReport(
-            network=before, at=self._clock.now().replace(microsecond=0), flows=flows, problem=problem or None
+        at = self._clock.now().replace(microsecond=0)
+        await self._report(
+            policy, ProbeReport(network=before, at=at, flows=flows, served=served, problem=problem or None)
         )
-        meta = {"name": policy.name, "namespace": policy.namespace}
-        item = {"apiVersion": POLICY.api_version, "kind": POLICY.kind, "metadata": meta}
-        status = {"probes": dumped(report)}
-        await self._api.apply({**item, "status": status}, manager="bartizan/probes", force=True, status=True)
         _log.info(
             "probed",
             policy="/".join(policy.key),
             tried=len(flows),
             against=sum(contradicts(flow) for flow in flows),
+            certificates=sum(one.seen == "Certificate" for one in served),
             problem=problem,
         )
 
+    async def _report(self, policy: PolicyView, report: ProbeReport) -> None:
+        meta = {"name": policy.name, "namespace": policy.namespace}
+        item = {"apiVersion": POLICY.api_version, "kind": POLICY.kind, "metadata": meta}
+        status = {"probes": dumped(report)}
+        await self._api.apply({**item, "status": status}, manager="bartizan/probes", force=True, status=True)
+
     async def _from_within(
         self, policy: PolicyView, landscape: Landscape
-    ) -> tuple[list[tuple[Planned, ProbedFlow]], str]:
-        """Return what a probe pod saw, and why not, if it saw nothing."""
+    ) -> tuple[list[tuple[Planned, ProbedFlow]], tuple[ServedSighting, ...], str]:
+        """Return what a probe pod saw, of connections and of certificates, and why not, if it saw nothing."""
         labels = probe_labels(policy, landscape.pods.get(policy.key, ()))
         if labels is None:
-            return [], "no probe pod can carry labels that spec.workload.selector selects"
-        turn = int(self._clock.now().timestamp() // self._settings.interval.total_seconds())
-        planned = outward(policy, labels, landscape, turn=turn)
+            return [], (), "no probe pod can carry labels that spec.workload.selector selects"
+        moment, before = self._clock.now().timestamp(), self._terrain.served_before(policy.key)
+        planned = outward(policy, labels, landscape, turn=int(moment // self._settings.interval.total_seconds()))
+        looked = looks(policy, labels, landscape, turn=int(moment), before=before)
         try:
             pod = probe_pod(
                 policy,
@@ -102,15 +108,16 @@ class Runs:
                 labels=labels,
                 image=self._settings.image,
                 pull_policy=self._settings.pull_policy,
-                targets=[one.target for one in planned],
+                targets=[*(one.target for one in planned), *(look.target for look in looked)],
             )
-            said = await self._answer(pod, len(planned))
+            said = await self._answer(pod, targets=len(planned), looks=len(looked))
         except (ProbeFailedError, UnreadableProbeError, KubeError) as error:
             problem = f"the probe pod told nothing: {error}"[:_LONGEST_PROBLEM]
-            return [(one, one.flow) for one in planned], problem
+            return [(one, one.flow) for one in planned], (), problem
         found = observed(planned, said.outcomes, alive=said.alive)
         problem = "" if said.alive else "the probe pod reached nothing at all, not even the DNS service"
-        return list(zip(planned, found, strict=True)), problem
+        served = sightings(looked, said.served, landscape, at=self._clock.now().replace(microsecond=0), before=before)
+        return list(zip(planned, found, strict=True)), served, problem
 
     async def _access(self, namespace: str) -> str:
         """Return the uid of the RoleBinding that lets the prober make pods in a namespace."""
@@ -147,13 +154,13 @@ class Runs:
             for one, flow in pairs
         )
 
-    async def _answer(self, pod: KubeObject, targets: int) -> Answer:
+    async def _answer(self, pod: KubeObject, *, targets: int, looks: int) -> Answer:
         """Make the pod, wait for its last words and take it away."""
         ref = ObjectRef.of(pod)
         self._alive.add(ref.name)
         try:
             await self._api.create(pod, manager="bartizan/probes")
-            return read_answer(await self._last_words(ref), targets=targets)
+            return read_answer(await self._last_words(ref), targets=targets, looks=looks)
         finally:
             self._alive.discard(ref.name)
             with contextlib.suppress(KubeError):

@@ -25,7 +25,7 @@ from bartizan.testing.merge import Owner, apply_to, conflicts, update_to
 from bartizan.testing.selectors import matches_fields, matches_labels
 
 Items: TypeAlias = list[KubeObject]
-Verb: TypeAlias = Literal["apply", "apply-status", "create", "delete"]
+Verb: TypeAlias = Literal["apply", "apply-status", "create", "delete", "evict"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,14 @@ class FakeKube:
 
     async def delete(self, ref: ObjectRef, *, uid: str | None = None) -> None:
         """Delete; absent is success, another uid is ConflictError."""
-        with self._call(Call("delete", rules.kind_of(ref), ref.namespace, ref.name)) as call:
+        await self._taken("delete", ref, uid)
+
+    async def evict(self, ref: ObjectRef, *, uid: str) -> None:
+        """Take the pod away at once; budgets are a test's (`fail_next`)."""
+        await self._taken("evict", ref, uid)
+
+    async def _taken(self, verb: Verb, ref: ObjectRef, uid: str | None) -> None:
+        with self._call(Call(verb, rules.kind_of(ref), ref.namespace, ref.name)) as call:
             await asyncio.sleep(0)
             live = self._items.get(ref)
             if live is None:
@@ -197,7 +204,7 @@ class FakeKube:
                 msg = f"{call}: 409 Conflict: the UID in the precondition is {uid}, the object's is {found}"
                 raise ConflictError(msg)
             self.remove(ref)
-            self.writes.append(Write("delete", ref))
+            self.writes.append(Write(verb, ref))
 
     async def watch(
         self,

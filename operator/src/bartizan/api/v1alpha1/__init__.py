@@ -2,7 +2,7 @@
 
 from bartizan.api.v1alpha1.baseline import BaselineNetwork, BaselinePodSecurity, DnsService, SecurityBaselineSpec
 from bartizan.api.v1alpha1.common import ApiModel, LabelSelector, Requirement
-from bartizan.api.v1alpha1.identity import Identity, Mtls, SecretRef
+from bartizan.api.v1alpha1.identity import Confirm, Identity, Mtls, OnRotation, SecretRef
 from bartizan.api.v1alpha1.index import IndexEntry, PolicyIndexSpec
 from bartizan.api.v1alpha1.network import (
     Decision,
@@ -16,10 +16,11 @@ from bartizan.api.v1alpha1.network import (
     WorkloadPeer,
 )
 from bartizan.api.v1alpha1.policy import PodSecurity, ServiceSecurityPolicySpec, Workload
-from bartizan.api.v1alpha1.probes import ProbedFlow, ProbeReport
+from bartizan.api.v1alpha1.probes import ProbedFlow, ProbeReport, ServedSighting
 from bartizan.api.v1alpha1.secrets import SecretFile, SecretItem, Secrets, VaultSource
 from bartizan.api.v1alpha1.status import (
     CapabilitiesStatus,
+    CertificatePods,
     CertificateStatus,
     Condition,
     EdgeStatus,
@@ -28,6 +29,7 @@ from bartizan.api.v1alpha1.status import (
     PolicyStatus,
     PolicySummary,
     RequestStatus,
+    Restarted,
 )
 from bartizan.api.v1alpha1.trust_domain import AuthorityStatus, TrustDomainSpec, TrustDomainStatus
 
@@ -37,8 +39,10 @@ __all__ = [
     "BaselineNetwork",
     "BaselinePodSecurity",
     "CapabilitiesStatus",
+    "CertificatePods",
     "CertificateStatus",
     "Condition",
+    "Confirm",
     "Decision",
     "DnsService",
     "EdgeStatus",
@@ -52,6 +56,7 @@ __all__ = [
     "LabelSelector",
     "Mtls",
     "Network",
+    "OnRotation",
     "Peer",
     "PodSecurity",
     "PolicyIndexSpec",
@@ -63,11 +68,13 @@ __all__ = [
     "Protocol",
     "RequestStatus",
     "Requirement",
+    "Restarted",
     "SecretFile",
     "SecretItem",
     "SecretRef",
     "Secrets",
     "SecurityBaselineSpec",
+    "ServedSighting",
     "ServiceSecurityPolicySpec",
     "TrustDomainSpec",
     "TrustDomainStatus",

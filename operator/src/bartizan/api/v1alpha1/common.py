@@ -31,6 +31,9 @@ OBJECT_NAME_MAX: Final = 50
 ObjectName = Annotated[str, Field(pattern=OBJECT_NAME, min_length=1, max_length=OBJECT_NAME_MAX)]
 """The name of a policy or trust domain: a DNS label short enough for names derived from it."""
 
+PortName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", min_length=1, max_length=15)]
+"""What a policy calls one of its ports."""
+
 _LABEL_WORD: Final = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 _PREFIX_LABEL: Final = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 LABEL_KEY: Final = rf"^({_PREFIX_LABEL}(\.{_PREFIX_LABEL})*/)?{_LABEL_WORD}$"

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field
 
 from bartizan.api.duration import Duration
 from bartizan.api.names import DEFAULT_NAME
-from bartizan.api.v1alpha1.common import ApiModel, DnsSubdomain, ObjectName, cel, cel_rules
+from bartizan.api.v1alpha1.common import ApiModel, DnsSubdomain, ObjectName, PortName, cel, cel_rules
 
 DnsName = Annotated[
     str,
@@ -80,6 +80,49 @@ class Key(ApiModel):
     """ECDSAP256 is accepted everywhere, Ed25519 by every peer that speaks TLS 1.3 with it. A change re-issues at once."""
 
 
+class Confirm(ApiModel):
+    """How it is found out that a new certificate is served."""
+
+    model_config = ConfigDict(
+        json_schema_extra=cel_rules(
+            cel(
+                "duration(self.within) >= duration('1m') && duration(self.within) <= duration('24h')",
+                "within must lie between 1m and 24h",
+                fieldPath=".within",
+            )
+        )
+    )
+
+    port: PortName | None = None
+    """The one of `network.ports` that serves the certificate. Left out: every TCP port is asked, and one that does not speak
+    TLS is not held against the policy."""
+    within: Duration = timedelta(minutes=10)
+    """How long the pods have to serve a new certificate, 1m to 24h."""
+
+
+class OnRotation(ApiModel):
+    """What becomes of pods that hold an older certificate when there is a new one."""
+
+    model_config = ConfigDict(
+        json_schema_extra=cel_rules(
+            cel(
+                "self.fallback == 'None' || self.strategy == 'Watch'",
+                "fallback goes with strategy Watch only",
+                fieldPath=".fallback",
+            )
+        )
+    )
+
+    strategy: Literal["Watch", "Restart", "None"] = "Watch"
+    """Watch: the pods load the new one by themselves, and it is found out whether they do. Restart: every pod is replaced at
+    every rotation, one at a time, within its PodDisruptionBudget. None: neither, it is only told what is seen."""
+    fallback: Literal["Restart", "None"] = "None"
+    """What becomes of a pod that was seen to serve an older one when `confirm.within` is over, for strategy Watch. Restart: it
+    is evicted, one at a time, within its PodDisruptionBudget. None: nothing but being told."""
+    confirm: Confirm = Confirm()
+    """Where it is seen, and by when."""
+
+
 class Mtls(ApiModel):
     """The certificate's life."""
 
@@ -104,3 +147,5 @@ class Mtls(ApiModel):
     none. Such a name is a claim without a namespace, so it stands in the certificate only if nobody else can bear it:
     `<ServiceAccount>@<namespace>`, a DNS name of the policy's own Services, or a name that the SecurityBaseline grants this
     ServiceAccount in `mtls.commonNames`. Any other is left out, and the condition CertificateReady says so."""
+    on_rotation: OnRotation = OnRotation()
+    """What becomes of pods that hold an older certificate."""

@@ -14,6 +14,7 @@ from bartizan.api.v1alpha1.common import (
     DnsLabel,
     LabelSelector,
     ObjectName,
+    PortName,
     cel,
     cel_rules,
 )
@@ -23,7 +24,6 @@ from bartizan.api.v1alpha1.values import BLOCK, Cidr, Moment, is_block
 
 Protocol = Literal["TCP", "UDP", "SCTP"]
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
-PortName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", min_length=1, max_length=15)]
 GatewayName = Annotated[str, Field(pattern=DNS_SUBDOMAIN, min_length=1, max_length=63)]
 """The name of a Gateway as the value of a label, which is how its pods bear it."""
 PEER_KINDS = ("service", "workload", "self", "gateway", "internet", "cidr", "fqdn", "kubernetesAPI", "cloudMetadata")

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from bartizan.api.pod_security import LONGEST_VERSION, NEWEST_VERSION, VERSION_PATTERN
-from bartizan.api.v1alpha1.common import ApiModel, DnsSubdomain, LabelSelector
+from bartizan.api.v1alpha1.common import ApiModel, DnsSubdomain, LabelSelector, cel, cel_rules
 from bartizan.api.v1alpha1.identity import Identity, Mtls
 from bartizan.api.v1alpha1.network import Network
 from bartizan.api.v1alpha1.secrets import Secrets
@@ -38,6 +38,17 @@ class Workload(ApiModel):
 
 class ServiceSecurityPolicySpec(ApiModel):
     """The declared posture."""
+
+    model_config = ConfigDict(
+        json_schema_extra=cel_rules(
+            cel(
+                "!has(self.mtls.onRotation.confirm.port) || "
+                "self.network.ports.exists(p, p.name == self.mtls.onRotation.confirm.port)",
+                "confirm names a port that network.ports does not have",
+                fieldPath=".mtls",
+            )
+        )
+    )
 
     workload: Workload
     """Which pods are this service."""

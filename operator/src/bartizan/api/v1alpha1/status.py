@@ -83,6 +83,34 @@ class GapStatus(ApiModel):
     """What closes it."""
 
 
+class CertificatePods(ApiModel):
+    """How far the certificate has come in the policy's pods."""
+
+    total: int = 0
+    """The policy's pods that run."""
+    on_current_authority: int = 0
+    """Those that were seen to serve a certificate of the authority that signed the present one."""
+    serving: int = 0
+    """Those that were seen to serve the present certificate."""
+    stale: int = 0
+    """Those that were seen to serve an older one."""
+    seen: datetime | None = None
+    """When a pod was asked last."""
+
+
+class Restarted(ApiModel):
+    """The pod that was last asked to leave, so that its successor loads the present certificate."""
+
+    pod: str
+    """Its name."""
+    uid: str
+    """Its uid."""
+    at: AwareDatetime
+    """When it was chosen."""
+    of: int
+    """How many pods the policy had then: the next one leaves when as many are ready again."""
+
+
 class CertificateStatus(ApiModel):
     """The certificate in force."""
 
@@ -102,6 +130,10 @@ class CertificateStatus(ApiModel):
     """Valid until."""
     next_renewal: datetime
     """When the next one will be issued."""
+    pods: CertificatePods | None = None
+    """How far it has come in the pods."""
+    restarted: Restarted | None = None
+    """Which pod was last evicted for it."""
 
 
 class EmittedObject(ApiModel):
@@ -159,7 +191,7 @@ class PolicyStatus(ApiModel):
     mode: str = "NotGoverned"
     """Enforce, Warn, Audit, or NotGoverned: the namespace's."""
     conditions: Conditions = ()
-    """Ready, NetworkEnforced, IdentityReady, CertificateReady, SecretsInjected, ConsentComplete."""
+    """Ready, NetworkEnforced, IdentityReady, CertificateReady, CertificateServed, SecretsInjected, ConsentComplete."""
     summary: PolicySummary = PolicySummary()
     """Counts."""
     edges: tuple[EdgeStatus, ...] = Field(default=(), max_length=50)

@@ -110,6 +110,15 @@ def _known_ports(item: KubeObject, field: str) -> bool:
     return all(name in names for rule in _listed(item, field) for name in _listed(rule, "ports"))
 
 
+def _confirms(item: KubeObject, field: str) -> bool:
+    found: Any = item.get(field)
+    for step in ("onRotation", "confirm", "port"):
+        found = found.get(step) if isinstance(found, Mapping) else None
+    network = item.get("network")
+    ports = _listed(network, "ports") if isinstance(network, Mapping) else []
+    return found is None or any(isinstance(port, Mapping) and port.get("name") == found for port in ports)
+
+
 _OF_OBJECTS: Final[Mapping[str, Rule]] = {
     "metadata.name must be a DNS label (lower case letters, digits, inner hyphens) of at most 50 characters: the objects "
     "bartizan makes are named after it": _named,
@@ -198,5 +207,14 @@ _OF_THE_REST: Final[Mapping[str, Rule]] = {
         item["file"]["path"] for item in _listed(o, f)
     ),
 }
-RULES: Final[Mapping[str, Rule]] = {**_OF_OBJECTS, **_OF_PEERS, **_OF_RULES, **_OF_THE_REST}
+_OF_ROTATION: Final[Mapping[str, Rule]] = {
+    "within must lie between 1m and 24h": lambda o, f: (
+        timedelta(minutes=1) <= _span(o, f, timedelta(minutes=10)) <= timedelta(hours=24)
+    ),
+    "fallback goes with strategy Watch only": lambda o, f: (
+        o.get(f, "None") == "None" or o.get("strategy", "Watch") == "Watch"
+    ),
+    "confirm names a port that network.ports does not have": _confirms,
+}
+RULES: Final[Mapping[str, Rule]] = {**_OF_OBJECTS, **_OF_PEERS, **_OF_RULES, **_OF_THE_REST, **_OF_ROTATION}
 """Every rule that judges an object alone. A rule about a change has nothing to say of a file."""

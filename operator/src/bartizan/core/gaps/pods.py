@@ -21,6 +21,7 @@ _LINKERD_ANNOTATION: Final = "linkerd.io/proxy-version"
 _TELLING: Final = frozenset({_AMBIENT_ANNOTATION, _SIDECAR_ANNOTATION, _LINKERD_ANNOTATION})
 _PROXIES: Final = frozenset({"istio-proxy", "linkerd-proxy"})
 _PORT_FIELDS: Final = ("name", "containerPort", "protocol", "hostPort")
+_KEPT: Final = ("name", "namespace", "uid", "resourceVersion", "labels", "deletionTimestamp")
 
 
 class Mesh(StrEnum):
@@ -50,9 +51,9 @@ class PodShape:
 
 
 def slim_pod(pod: KubeObject) -> KubeObject:
-    """Return the pod with no more than what `read_pod` and the ports' names need; still a pod."""
+    """Return the pod with no more than what `read_pod`, the ports' names and restarts need; still a pod."""
     meta, spec = pod["metadata"], pod.get("spec") or {}
-    kept = {key: meta[key] for key in ("name", "namespace", "uid", "resourceVersion", "labels") if key in meta}
+    kept = {key: meta[key] for key in _KEPT if key in meta}
     told = {key: value for key, value in (meta.get("annotations") or {}).items() if key in _TELLING}
     owner = controller_of(pod)
     return {
@@ -67,7 +68,25 @@ def slim_pod(pod: KubeObject) -> KubeObject:
             **({"hostNetwork": True} if spec.get("hostNetwork") else {}),
             **{field: found for field in ("initContainers", "containers") if (found := _slim(spec.get(field) or ()))},
         },
-        "status": {"phase": (pod.get("status") or {}).get("phase", "")},
+        "status": _slim_status(pod.get("status") or {}),
+    }
+
+
+def _slim_status(status: KubeObject) -> KubeObject:
+    """Return the phase, whether it is ready and since when its containers run: what `core.served.pods` reads."""
+    conditions = [one for one in status.get("conditions") or () if one.get("type") == "Ready"]
+    began = [
+        ((one.get("state") or {}).get("running") or {}).get("startedAt")
+        for one in status.get("containerStatuses") or ()
+    ]
+    return {
+        "phase": status.get("phase", ""),
+        **({"conditions": [{"type": "Ready", "status": conditions[0].get("status")}]} if conditions else {}),
+        **(
+            {"containerStatuses": [{"state": {"running": {"startedAt": one}}} for one in began if one]}
+            if any(began)
+            else {}
+        ),
     }
 
 

@@ -11,12 +11,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, get_args
 
+from bartizan.core.served.wire import Shown, compact, expanded
+
 Outcome: TypeAlias = Literal["open", "timeout", "refused", "failed"]
 """Connected; no answer; an answer that refuses; anything else, such as no route."""
 _OUTCOMES: Final = frozenset(get_args(Outcome))
 ANSWER_FILE: Final = "/dev/termination-log"
 """Where the kubelet looks for the answer if a container names no other file."""
 _MOST_PORT: Final = 65535
+_MOST_BYTES: Final = 4096
 
 
 class UnreadableProbeError(ValueError):
@@ -32,6 +35,8 @@ class Target:
     port: int
     awaited: bool
     """Whether a connection is expected, so that it is tried until it is made; otherwise until it fails."""
+    tls: bool = False
+    """Whether the port is only asked, by a TLS hello, for the certificate that it serves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +46,15 @@ class Answer:
     alive: bool
     """Whether the run's own network worked: it reached the DNS service, which every policy admits."""
     outcomes: tuple[Outcome, ...]
-    """One per target, in their order."""
+    """One per target that is connected to, in their order."""
+    served: tuple[Shown, ...] = ()
+    """One per target that is asked for its certificate, in their order."""
 
 
 def orders(targets: Iterable[Target]) -> str:
     """Return the targets as text."""
-    return json.dumps([[one.host, one.port, int(one.awaited)] for one in targets], separators=(",", ":"))
+    parts = ([one.host, one.port, int(one.awaited), *([1] if one.tls else [])] for one in targets)
+    return json.dumps(list(parts), separators=(",", ":"))
 
 
 def read_orders(text: str) -> tuple[Target, ...]:
@@ -58,23 +66,31 @@ def read_orders(text: str) -> tuple[Target, ...]:
     try:
         return tuple(_target(*parts) for parts in json.loads(text))
     except (ValueError, TypeError, RecursionError):
-        raise UnreadableProbeError("the targets are no JSON list of [IP address, port, 1 if awaited else 0]") from None
+        form = "[IP address, port, 1 if awaited else 0, and 1 if asked for its certificate]"
+        raise UnreadableProbeError(f"the targets are no JSON list of {form}") from None
 
 
-def _target(host: str, port: int, awaited: int) -> Target:
+def _target(host: str, port: int, awaited: int, tls: int = 0) -> Target:
     """Return one target; whatever else than an IP address and a port raises ValueError or TypeError."""
     if port not in range(1, _MOST_PORT + 1):
         raise ValueError(port)
-    return Target(str(ipaddress.ip_address(str(host))), port, bool(awaited))
+    return Target(str(ipaddress.ip_address(str(host))), port, bool(awaited), bool(tls))
 
 
 def answer(said: Answer) -> str:
-    """Return an answer as text."""
-    return json.dumps({"alive": said.alive, "outcomes": list(said.outcomes)}, separators=(",", ":"))
+    """Return an answer as text, short enough to be kept whole: the last certificates are left out where it is not."""
+    shown = list(said.served)
+    while True:
+        more = compact(shown) if shown else {}
+        text = json.dumps({"alive": said.alive, "outcomes": list(said.outcomes), **more}, separators=(",", ":"))
+        last = next((place for place in reversed(range(len(shown))) if not isinstance(shown[place], str)), None)
+        if len(text) <= _MOST_BYTES or last is None:
+            return text
+        shown[last] = "unclear"
 
 
-def read_answer(text: str, *, targets: int) -> Answer:
-    """Return the answer about so many targets.
+def read_answer(text: str, *, targets: int, looks: int = 0) -> Answer:
+    """Return the answer about so many targets, and so many that are asked for their certificate.
 
     Raises:
         UnreadableProbeError: the text is something else; it begins the message.
@@ -84,10 +100,12 @@ def read_answer(text: str, *, targets: int) -> Answer:
         outcomes = tuple(found["outcomes"])
         alive = found["alive"]
         known = isinstance(alive, bool) and _OUTCOMES.issuperset(outcomes)
-    except (ValueError, TypeError, KeyError, RecursionError):
+        served = expanded(found.get("served", []), found.get("leaves", []))
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
         raise UnreadableProbeError(f"the probe said {text[:80]!r}, which is no answer") from None
-    if not known or len(outcomes) != targets:
+    if not known or len(outcomes) != targets or len(served) != looks:
         raise UnreadableProbeError(
-            f"the probe answered about {len(outcomes)} of {targets} targets, or in unknown words"
+            f"the probe answered about {len(outcomes)} of {targets} targets and {len(served)} of {looks} certificates, "
+            "or in unknown words"
         )
-    return Answer(alive=alive, outcomes=outcomes)
+    return Answer(alive=alive, outcomes=outcomes, served=served)

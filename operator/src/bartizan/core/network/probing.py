@@ -79,7 +79,12 @@ def ready_pods(
             if policy.namespace == place and matches(policy.spec.workload.selector, labels):
                 around = namespace_labels.get(place, {})
                 end = Endpoint(
-                    namespace=place, name=meta["name"], ip=status["podIP"], labels=labels, namespace_labels=around
+                    namespace=place,
+                    name=meta["name"],
+                    ip=status["podIP"],
+                    labels=labels,
+                    namespace_labels=around,
+                    uid=meta.get("uid", ""),
                 )
                 found[policy.key].append(end)
     return {key: tuple(ends) for key, ends in found.items()}
@@ -128,14 +133,7 @@ def outward(policy: PolicyView, labels: Mapping[str, str], landscape: Landscape,
 
     `turn` changes from run to run and with it the sample.
     """
-    own = landscape.pods.get(policy.key, ())
-    source = Endpoint(
-        namespace=policy.namespace,
-        name="bartizan-probe",
-        ip=own[0].ip if own else landscape.witness.ip,
-        labels=labels,
-        namespace_labels=landscape.namespace_labels.get(policy.namespace, {}),
-    )
+    source = probe_end(policy, labels, landscape)
     near = {*neighbours(policy), policy.key}
     ends = [end for key in sorted(near) for end in _ports_of(key, landscape)]
     planned = [_planned(source, key, pod, port, landscape) for key, pod, port in ends]
@@ -151,6 +149,18 @@ def outward(policy: PolicyView, labels: Mapping[str, str], landscape: Landscape,
     return (*declared, *_to_witness(source, landscape), *refused[:MOST_CLOSED])
 
 
+def probe_end(policy: PolicyView, labels: Mapping[str, str], landscape: Landscape) -> Endpoint:
+    """Return the probe pod as the network sees it; its address stands for that of one of the policy's pods."""
+    own = landscape.pods.get(policy.key, ())
+    return Endpoint(
+        namespace=policy.namespace,
+        name="bartizan-probe",
+        ip=own[0].ip if own else landscape.witness.ip,
+        labels=labels,
+        namespace_labels=landscape.namespace_labels.get(policy.namespace, {}),
+    )
+
+
 def inward(policy: PolicyView, landscape: Landscape) -> tuple[Planned, ...]:
     """Return what the witness itself tries: each of the policy's ports, on one of its ready pods."""
     return tuple(
@@ -163,7 +173,7 @@ def inward(policy: PolicyView, landscape: Landscape) -> tuple[Planned, ...]:
 def _to_witness(source: Endpoint, landscape: Landscape) -> list[Planned]:
     port = PortRange(landscape.witness_port, landscape.witness_port, "TCP")
     # The witness admits everybody, so only the caller's side decides; NetworkPolicies of the release are not bartizan's own.
-    expected = _expected(source, landscape.witness, port, landscape)
+    expected = expectation(source, landscape.witness, port, landscape)
     flow = ProbedFlow(to=WITNESS, port=str(port), expected=expected, seen="Unclear")
     return [Planned(flow=flow, target=Target(landscape.witness.ip, port.first, awaited=expected == "Open"))]
 
@@ -177,12 +187,13 @@ def _ports_of(key: PolicyKey, landscape: Landscape) -> list[tuple[PolicyKey, End
 
 
 def _planned(source: Endpoint, key: PolicyKey, pod: Endpoint, port: PortRange, landscape: Landscape) -> Planned:
-    expected = _expected(source, pod, port, landscape)
+    expected = expectation(source, pod, port, landscape)
     flow = ProbedFlow(to="/".join(key), port=str(port), expected=expected, seen="Unclear")
     return Planned(flow=flow, target=Target(pod.ip, port.first, awaited=expected == "Open"), pod=pod)
 
 
-def _expected(source: Endpoint, end: Endpoint, port: PortRange, landscape: Landscape) -> Expected:
+def expectation(source: Endpoint, end: Endpoint, port: PortRange, landscape: Landscape) -> Expected:
+    """Return whether bartizan's own NetworkPolicies let a connection through."""
     places = {source.namespace, end.namespace}
     held = [item for place in places for item in landscape.network_policies.get(place, ())]
     flow = Flow(source=source, destination=end, port=port.first, protocol=port.protocol)

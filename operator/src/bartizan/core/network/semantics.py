@@ -28,6 +28,8 @@ class Endpoint:
     """All of the namespace's labels, `kubernetes.io/metadata.name` included."""
     named_ports: Mapping[str, tuple[int, str]] = field(default_factory=dict)
     """Container port names to number and protocol."""
+    uid: str = ""
+    """Which pod of that name it is; empty where nobody asks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

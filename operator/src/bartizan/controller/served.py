@@ -1,0 +1,151 @@
+"""What the pods of each policy serve, gathered for the one decision about it; and the evictions that follow from it.
+
+An eviction is not part of a plan's writes: it may be refused for as long as a PodDisruptionBudget wants, and nothing else of
+the policy may wait for that. It is done after the status has said which pod was chosen, by the leader only, and over the whole
+cluster no faster than one in a second: a rotation makes every policy want restarts at once.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+from pydantic import ValidationError
+
+from bartizan.api.kinds import POD, SECRET
+from bartizan.api.names import KubeObject
+from bartizan.api.v1alpha1 import EdgeStatus, Restarted
+from bartizan.controller.certificates import Certificates
+from bartizan.controller.world import World
+from bartizan.controller.writer import Writer
+from bartizan.core.model import PolicyKey, PolicyView, TrustDomainView
+from bartizan.core.posture import CertificateOutcome
+from bartizan.core.reasons import Mode
+from bartizan.core.restarts import Evict
+from bartizan.core.served.issued import Issued, issued_in
+from bartizan.core.served.judge import ServedInput, ServedOutcome, judge_served, observers
+from bartizan.core.served.leaf import own_key_id
+from bartizan.core.served.pods import pods_of
+from bartizan.kube.clock import Clock
+from bartizan.kube.errors import KubeError, TooManyRequestsError
+
+_log: Final = structlog.get_logger("bartizan.served")
+_PACE: Final = timedelta(seconds=1)
+"""Between two evictions, whichever policies they are for."""
+_BUDGET: Final = "DisruptionBudget"
+"""The cause that the API server names when a PodDisruptionBudget refuses (k8s.io/api policy/v1)."""
+
+
+class Served:
+    """Judges what is served, one policy at a time, and evicts."""
+
+    def __init__(self, world: World, certificates: Certificates, writer: Writer, clock: Clock, *, probed: bool) -> None:
+        """Gather from `world` and `certificates`, write through `writer`; `probed` says whether there is a prober."""
+        self._world = world
+        self._certificates = certificates
+        self._writer = writer
+        self._clock = clock
+        self._probed = probed
+        self._chosen: dict[PolicyKey, Evict] = {}
+        self._refused: dict[PolicyKey, tuple[str, str]] = {}
+        self._next = 0.0
+
+    def judged(
+        self, policy: PolicyView, item: KubeObject, certificate: CertificateOutcome, mode: Mode, now: datetime
+    ) -> CertificateOutcome:
+        """Return the outcome with what is said of serving it; `act` evicts what is chosen with it."""
+        self._chosen.pop(policy.key, None)
+        if not certificate.settled:
+            return certificate
+        found = self._judge(policy, item, certificate, mode, now)
+        status = certificate.status
+        if status is not None:
+            if found.step.evict:
+                self._chosen[policy.key] = found.step.evict
+            status = status.model_copy(update={"pods": found.pods, "restarted": found.step.restarted})
+        waits = [wait for wait in (certificate.look_after, found.look_after) if wait is not None]
+        return replace(
+            certificate,
+            status=status,
+            beside=(found.observation,),
+            look_after=min(waits, default=None),
+        )
+
+    def _judge(
+        self, policy: PolicyView, item: KubeObject, certificate: CertificateOutcome, mode: Mode, now: datetime
+    ) -> ServedOutcome:
+        said = item.get("status") or {}
+        edges = _edges(said)
+        pods = pods_of(policy, self._world.store.list(POD, namespace=policy.namespace))
+        last = _restarted(said)
+        uid, words = self._refused.get(policy.key, ("", ""))
+        by = observers(policy, edges)
+        return judge_served(
+            ServedInput(
+                policy=policy,
+                mode=mode,
+                probed=self._probed,
+                edges=edges,
+                issued=self._issued(policy, certificate, now),
+                pods=pods,
+                sightings=self._world.probed.sightings(policy.key, by=by, uids={pod.uid for pod in pods}, now=now),
+                last=last,
+                refused=words if last and last.uid == uid else "",
+                now=now,
+            )
+        )
+
+    def _issued(self, policy: PolicyView, certificate: CertificateOutcome, now: datetime) -> Issued:
+        """Return what is there to be loaded; nothing while it is being written: a restart must not come before it."""
+        secret = self._world.item(SECRET, policy.namespace, policy.spec.secret_name(policy.name))
+        shared = issued_in(secret, now=now) if certificate.status and not certificate.applies else None
+        domain = self._world.trust_domain(policy.spec.identity.trust_domain)
+        known = self._certificates.authorities(domain, now).issuing if isinstance(domain, TrustDomainView) else ()
+        return Issued(shared=shared, authorities=frozenset(own_key_id(one.certificate) for one in known))
+
+    async def act(self, key: PolicyKey) -> None:
+        """Evict what was chosen with what has been said now, if it is not too soon after the last eviction of all.
+
+        What the API server says against it is told in the policy's condition the next time, which comes soon anyway.
+
+        Raises:
+            NotLeaderError: the Lease is lost.
+        """
+        evict, moment = self._chosen.pop(key, None), self._clock.monotonic()
+        if evict is None or moment < self._next:
+            return
+        self._next = moment + _PACE.total_seconds()
+        try:
+            await self._writer.evict(evict)
+        except KubeError as error:
+            self._refused[key] = (evict.uid, _why(error))
+            _log.info("not evicted", policy="/".join(key), pod=evict.ref.name, error=str(error))
+        else:
+            self._refused.pop(key, None)
+            _log.info("evicted", policy="/".join(key), pod=evict.ref.name)
+
+
+def _why(error: KubeError) -> str:
+    """Return why a pod was not evicted, in words that stay the same while the reason does."""
+    if isinstance(error, TooManyRequestsError):
+        if any(cause.reason == _BUDGET for cause in error.causes):
+            return "its PodDisruptionBudget allows no eviction now"
+        return "the API server asks for patience"
+    return f"{error.code} {error.reason}"
+
+
+def _edges(status: KubeObject) -> tuple[EdgeStatus, ...]:
+    found = []
+    for entry in status.get("edges") or ():
+        try:
+            found.append(EdgeStatus.model_validate(entry))
+        except ValidationError:
+            continue
+    return tuple(found)
+
+
+def _restarted(status: KubeObject) -> Restarted | None:
+    try:
+        return Restarted.model_validate((status.get("certificate") or {}).get("restarted"))
+    except ValidationError:
+        return None
