@@ -70,7 +70,7 @@ def node(lane: str) -> tuple[Program, ...]:
 
 CONTAINERD_PROGRAMS = ("containerd", "containerd-shim-runc-v2", "ctr")
 CNI_PLUGINS = ("main/bridge", "ipam/host-local", "meta/portmap")
-JUDGES = tuple(Program(name, name, ".") for name in ("np-guard", "cyclonus", "certificates"))
+JUDGES = tuple(Program(name, name, ".") for name in ("np-guard", "cyclonus", "certificates", "alerts"))
 """Engines that judge what bartizan writes; no cluster is started from them."""
 
 

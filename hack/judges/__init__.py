@@ -10,15 +10,17 @@ writes, and shares no code with it.
 
 - `NpGuard` lists exact port ranges between workloads, and between workloads and address ranges (IPv4);
 - `Cyclonus` answers flow by flow;
+- `Alerts` reads alerting rules as Prometheus does;
 - `Certificates` is Go's verifier, zlint and go-spiffe; `pkilint.lint` is a second linter;
 - `examples.folders()` gives np-guard's own examples, which lie in its module.
 """
 
 from __future__ import annotations
 
+from judges.alerts import Alerts
 from judges.certificates import Certificates, Verdict
 from judges.cyclonus import Cyclonus
 from judges.np_guard import Connectivity, NpGuard, Workload
 from judges.program import JudgeError
 
-__all__ = ["Certificates", "Connectivity", "Cyclonus", "JudgeError", "NpGuard", "Verdict", "Workload"]
+__all__ = ["Alerts", "Certificates", "Connectivity", "Cyclonus", "JudgeError", "NpGuard", "Verdict", "Workload"]

@@ -12,6 +12,7 @@ from bartizan.api.kinds import TRUST_DOMAIN
 from bartizan.api.names import KubeObject
 from bartizan.controller.authorities import Release
 from bartizan.controller.controller import Controller
+from bartizan.controller.meter import Meter
 from bartizan.controller.names import NameResolver
 from bartizan.controller.place import Place
 from bartizan.controller.sources import ReflectorSource
@@ -96,7 +97,11 @@ def a_trust_domain(name: str = "default", domain: str = "test.example") -> KubeO
 
 @asynccontextmanager
 async def a_rig(
-    *items: KubeObject, resolver: NameResolver | None = None, issuance_rate: float = 200, prober: str = ""
+    *items: KubeObject,
+    resolver: NameResolver | None = None,
+    issuance_rate: float = 200,
+    prober: str = "",
+    meter: Meter | None = None,
 ) -> AsyncIterator[Rig]:
     """Run a controller over a cluster that holds the release's namespace, a TrustDomain and `items`; `prober` is its account."""
     clock = FakeClock()
@@ -115,6 +120,7 @@ async def a_rig(
         sources=lambda world, intake: (ReflectorSource(kube, world, intake, clock=clock),),
         clock=clock,
         resolver=resolver,
+        meter=meter,
     )
     running = asyncio.create_task(controller.run())
     rig = Rig(kube, clock, controller, leadership, recorded)

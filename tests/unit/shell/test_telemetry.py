@@ -1,17 +1,24 @@
 """Metrics and probes."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import aiohttp
 import pytest
 from prometheus_client import generate_latest
 
+from bartizan.core.pki.standing import AuthorityStanding, DomainStanding, Standing
 from bartizan.shell.settings import Address
 from bartizan.shell.telemetry import PrometheusMeter, serve_telemetry
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "metrics.md"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+FAILURES = {
+    f'bartizan_certificate_issuance_failures_total{{reason="{reason}"}}'
+    for reason in ("NoAuthority", "SignerFailed", "ResultRefused", "NotRecorded")
+}
+ALWAYS = {"bartizan_queue_depth", "bartizan_leader", "bartizan_webhook_authority_present"} | FAILURES
 
 
 def samples(meter):
@@ -31,8 +38,14 @@ def test_what_happened_is_counted():
     meter.webhook_authority(present=True)
     meter.policy(("shop", "orders"), {"mode": "Enforce", "ready": "False"})
     meter.policy(("shop", "orders"), {"mode": "Enforce", "ready": "True"})
-    meter.certificate(("shop", "orders"), NOW)
-    assert samples(meter) == {
+    meter.certificate(("shop", "orders"), NOW, NOW - HOUR)
+    meter.conditions(("shop", "orders"), [("CertificateReady", "Pending"), ("Ready", "NotReady")])
+    meter.conditions(("shop", "web"), [("CertificateReady", "Pending")])
+    meter.conditions(("shop", "orders"), [("CertificateReady", "Pending")])
+    meter.issued("RenewalDue")
+    meter.issued("PodRequest", "PodCertificate")
+    meter.not_issued("ResultRefused")
+    assert samples(meter) == dict.fromkeys(FAILURES, 0) | {
         'bartizan_reconcile_total{kind="policy",result="done"}': 1,
         'bartizan_reconcile_duration_seconds_count{kind="policy"}': 1,
         'bartizan_reconcile_duration_seconds_sum{kind="policy"}': 0.5,
@@ -43,7 +56,74 @@ def test_what_happened_is_counted():
         'bartizan_policies{mode="Enforce",ready="False"}': 0,
         'bartizan_policies{mode="Enforce",ready="True"}': 1,
         'bartizan_certificate_expiry_timestamp_seconds{namespace="shop",policy="orders"}': NOW.timestamp(),
+        'bartizan_certificate_renewal_timestamp_seconds{namespace="shop",policy="orders"}': (NOW - HOUR).timestamp(),
+        'bartizan_policy_conditions_false{condition="CertificateReady",reason="Pending"}': 2,
+        'bartizan_policy_conditions_false{condition="Ready",reason="NotReady"}': 0,
+        'bartizan_certificates_issued_total{delivery="Secret",reason="RenewalDue"}': 1,
+        'bartizan_certificates_issued_total{delivery="PodCertificate",reason="PodRequest"}': 1,
+        'bartizan_certificate_issuance_failures_total{reason="ResultRefused"}': 1,
     }
+
+
+STANDING = Standing(
+    authorities=(
+        AuthorityStanding(
+            trust_domain="default", id="0a1b", role="Issuing", generation=2, not_after=NOW + HOUR, leaves=7
+        ),
+    ),
+    domains=(
+        DomainStanding(name="default", ready=False, reason="CAKeyLost", phase="Draining", since=NOW),
+        DomainStanding(name="other", ready=True, reason="Applied", phase="Stable", since=None),
+    ),
+    waiting=3,
+    longest_wait=timedelta(seconds=90),
+    contested=(("shop", "orders-tls"),),
+)
+
+
+def test_how_things_stand_is_asked_at_each_scrape():
+    """Authorities, rotation, queue and contests are told as they are now, and an authority that is gone leaves no number."""
+    meter = PrometheusMeter()
+    now = [STANDING]
+    meter.stands(lambda: now[0])
+    meter.leads(leader=True)
+    who = 'authority="0a1b",generation="2",role="Issuing",trust_domain="default"'
+    assert {name: value for name, value in samples(meter).items() if name not in ALWAYS} == {
+        "bartizan_issuance_queue_depth": 3,
+        "bartizan_issuance_queue_age_seconds": 90,
+        f"bartizan_authority_expiry_timestamp_seconds{{{who}}}": (NOW + HOUR).timestamp(),
+        f"bartizan_authority_leaves{{{who}}}": 7,
+        'bartizan_trust_domain_ready{reason="CAKeyLost",trust_domain="default"}': 0,
+        'bartizan_trust_domain_ready{reason="Applied",trust_domain="other"}': 1,
+        'bartizan_rotation_phase{phase="Draining",trust_domain="default"}': 1,
+        'bartizan_rotation_phase{phase="Stable",trust_domain="other"}': 1,
+        'bartizan_rotation_phase_since_timestamp_seconds{phase="Draining",trust_domain="default"}': NOW.timestamp(),
+        'bartizan_secret_contested{namespace="shop",secret="orders-tls"}': 1,
+    }
+    now[0] = Standing()
+    assert {name for name in samples(meter) if name not in ALWAYS} == {
+        "bartizan_issuance_queue_depth",
+        "bartizan_issuance_queue_age_seconds",
+    }
+
+
+def test_only_the_replica_that_writes_is_asked_how_things_stand():
+    """A replica that does not write says nothing of authorities: two must not tell of the same cluster."""
+    meter = PrometheusMeter()
+    meter.stands(lambda: STANDING)
+    assert set(samples(meter)) == ALWAYS
+    meter.leads(leader=True)
+    meter.leads(leader=False)
+    assert set(samples(meter)) == ALWAYS
+
+
+def test_a_policy_that_is_gone_fails_no_more():
+    """A deleted policy is counted under no condition."""
+    meter = PrometheusMeter()
+    meter.policy(("shop", "orders"), {"mode": "Enforce", "ready": "False"})
+    meter.conditions(("shop", "orders"), [("Ready", "NotReady")])
+    meter.policy(("shop", "orders"), None)
+    assert samples(meter)['bartizan_policy_conditions_false{condition="Ready",reason="NotReady"}'] == 0
 
 
 def test_a_replica_that_stops_leading_says_nothing_of_policies():
@@ -54,7 +134,7 @@ def test_a_replica_that_stops_leading_says_nothing_of_policies():
     meter.leads(leader=False)
     found = samples(meter)
     assert found['bartizan_policies{mode="Enforce",ready="True"}'] == 0
-    assert [name for name in found if "expiry" in name] == []
+    assert [name for name in found if "expiry" in name or "renewal" in name] == []
 
 
 def test_every_metric_is_in_the_reference():

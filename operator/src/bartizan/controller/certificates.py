@@ -14,11 +14,12 @@ from bartizan.controller.contests import Contests
 from bartizan.controller.errors import UnstableDecisionError
 from bartizan.controller.issuance import Turns
 from bartizan.controller.ledger import Ledger
+from bartizan.controller.meter import Meter
 from bartizan.controller.world import World
 from bartizan.core.model import PolicyKey, PolicyView, Snapshot, TrustDomainView
 from bartizan.core.observations import certificate as observed_as
 from bartizan.core.ownership import upkeep, without_intruders
-from bartizan.core.pki.authority import authority_label
+from bartizan.core.pki.authority import Authority, authority_label
 from bartizan.core.pki.decide import CertificateInput, Issue, Keep, Refuse, decide
 from bartizan.core.pki.examine import IssueReason
 from bartizan.core.pki.leaf import LeafView
@@ -52,11 +53,12 @@ class _Cached:
 class Certificates:
     """Decides and signs, for one policy at a time."""
 
-    def __init__(self, world: World, signer: Signer, turns: Turns, ledger: Ledger) -> None:
-        """Read authorities from `world`, sign with `signer`, each in its turn, and write down in `ledger` what was signed."""
+    def __init__(self, world: World, signer: Signer, turns: Turns, ledger: Ledger, meter: Meter) -> None:
+        """Read authorities from `world`, sign with `signer` each in its turn, write down in `ledger` what was signed."""
         self._world = world
         self._signer = signer
         self._turns = turns
+        self._meter = meter
         self._contests = Contests()
         self._waiting_since: dict[PolicyKey, datetime] = {}
         self._ledger = ledger
@@ -93,8 +95,14 @@ class Certificates:
         if isinstance(decision, Keep):
             return self._upheld(request, decision)
         if authorities.signer is None:
+            self._meter.not_issued("NoAuthority")
             return _no_signer(domain, authorities)
         return await self._renewed(request, decision, authorities)
+
+    @property
+    def contested(self) -> tuple[tuple[str, str], ...]:
+        """Namespace and name of the Secrets that somebody else keeps writing."""
+        return self._contests.places
 
     def forget(self) -> None:
         """Another replica writes now: nobody waits for a turn here any more, and no contest is remembered."""
@@ -176,27 +184,35 @@ class Certificates:
         try:
             leaf = self._signer.sign_leaf(request.profile, signer, chain=authorities.chain_of(signer), now=now)
         except SignerError as error:
+            self._meter.not_issued("SignerFailed")
             return _waiting(Reason.AUTHORITY_NOT_READY, f"{decision.message}, but {error}")
         secret = certificate_secret(policy, leaf.chain_pem, leaf.key_pem, request.bundle_pem)
         verdict = decide(replace(request, secret=secret))
         if not isinstance(verdict, Keep):
+            self._meter.not_issued("ResultRefused")
             raise UnstableDecisionError(
                 f"the certificate just issued for {policy.namespace}/{policy.name} would not be kept: {verdict.message}"
             )
-        self._waiting_since.pop(policy.key, None)
-        await self._ledger.record(
-            LedgerRow(
-                trust_domain=policy.spec.identity.trust_domain,
-                serial=verdict.leaf.serial,
-                authority=signer.id,
-                subject=f"{policy.namespace}/{policy.account}",
-                holder=policy.uid,
-                not_after=verdict.leaf.not_after,
-            )
-        )
+        await self._record(policy, verdict.leaf, signer)
+        self._meter.issued(decision.reason)
         self._waiting_since.pop(policy.key, None)
         apply = Apply(item=secret, manager="bartizan/certificates", force=decision.force)
         return self._contests.repaired(policy, secret, _kept(request, verdict, (apply,)), now)
+
+    async def _record(self, policy: PolicyView, leaf: LeafView, signer: Authority) -> None:
+        row = LedgerRow(
+            trust_domain=policy.spec.identity.trust_domain,
+            serial=leaf.serial,
+            authority=signer.id,
+            subject=f"{policy.namespace}/{policy.account}",
+            holder=policy.uid,
+            not_after=leaf.not_after,
+        )
+        try:
+            await self._ledger.record(row)
+        except Exception:
+            self._meter.not_issued("NotRecorded")
+            raise
 
 
 def unreachable(namespace: str, *, settled: bool) -> CertificateOutcome:

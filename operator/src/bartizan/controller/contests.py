@@ -82,6 +82,11 @@ class Contests:
         spoilt = CertificateOutcome(observation=observed_as("False", Reason.SECRET_CONTESTED, ""))
         return _told(policy, contest, replace(kept or spoilt, applies=()), contest.due(now) - now)
 
+    @property
+    def places(self) -> tuple[tuple[str, str], ...]:
+        """Namespace and name of the Secrets whose repair is put off; sorted."""
+        return tuple(sorted(place for place, contest in self._contests.items() if contest.contested))
+
     def clear(self) -> None:
         """Forget everything: another replica writes now."""
         self._contests.clear()

@@ -29,6 +29,7 @@ from bartizan.controller.place import Leadership, Place
 from bartizan.controller.queue import WorkQueue
 from bartizan.controller.reconcile import Reconciler, RefusedError
 from bartizan.controller.sources import AROUND, OURS, CertificateSecrets, EventSource, ReflectorSource
+from bartizan.controller.standing import standing
 from bartizan.controller.world import World
 from bartizan.controller.writer import Recorder, Writer
 from bartizan.core.capabilities import Capabilities
@@ -88,7 +89,8 @@ class Controller:
         self._turns = Turns(
             self._clock, lambda key: self.queue.add(policy_key(key), ahead=True), rate=place.issuance_rate
         )
-        self._certificates = Certificates(self.world, BuiltinSigner(), self._turns, self._ledger)
+        self._certificates = Certificates(self.world, BuiltinSigner(), self._turns, self._ledger, self._meter)
+        self._meter.stands(lambda: standing(self.world, self._ledger, self._turns, self._certificates))
         self._reconciler = self._reconciling(api, intake, recorder)
         self._synced = False
         self._work: asyncio.Task[None] | None = None

@@ -38,11 +38,17 @@ class Turns:
         self._heap: list[tuple[datetime, PolicyKey]] = []
         self._waiting: dict[PolicyKey, datetime] = {}
         self._called: dict[PolicyKey, float] = {}
+        self._since: dict[PolicyKey, float] = {}
         self._wake = asyncio.Event()
 
     def __len__(self) -> int:
         """How many policies wait for a certificate."""
         return len(self._waiting)
+
+    @property
+    def longest_wait(self) -> timedelta:
+        """How long the one that has waited longest for its turn has done so."""
+        return timedelta(seconds=max((self._clock.monotonic() - since for since in self._since.values()), default=0))
 
     def take(self, key: PolicyKey, end: datetime | None) -> bool:
         """Return whether `key` may be signed for now, which spends one certificate of the budget.
@@ -51,12 +57,16 @@ class Turns:
         """
         mine = (end or _FIRST, key)
         if key in self._called or (self._spare() > 0 and mine <= self._front(mine)):
-            self.drop(key)
-            return self._budget.try_take() or self._wait(mine)
+            self._waiting.pop(key, None)
+            self._called.pop(key, None)
+            if self._budget.try_take():
+                self._since.pop(key, None)
+                return True
         return self._wait(mine)
 
     def drop(self, key: PolicyKey) -> None:
-        """Forget that `key` waits: it needs no certificate, or has got its turn."""
+        """Forget that `key` waits: it needs no certificate."""
+        self._since.pop(key, None)
         self._waiting.pop(key, None)
         self._called.pop(key, None)
 
@@ -65,6 +75,7 @@ class Turns:
         self._heap.clear()
         self._waiting.clear()
         self._called.clear()
+        self._since.clear()
 
     async def run(self) -> None:
         """Call who is next whenever a certificate may be signed, until cancelled."""
@@ -84,6 +95,7 @@ class Turns:
 
     def _wait(self, mine: tuple[datetime, PolicyKey]) -> bool:
         end, key = mine
+        self._since.setdefault(key, self._clock.monotonic())
         if self._waiting.get(key) != end:
             self._waiting[key] = end
             heapq.heappush(self._heap, mine)
@@ -104,3 +116,4 @@ class Turns:
         limit = self._clock.monotonic() - _CALLED_FOR.total_seconds()
         for key in [key for key, since in self._called.items() if since < limit]:
             del self._called[key]
+            self._since.pop(key, None)

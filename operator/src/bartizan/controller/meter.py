@@ -1,12 +1,16 @@
 """What the controller counts. It does not know where the numbers go: the shell's telemetry does."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Literal, Protocol
 
 from bartizan.core.model import PolicyKey
+from bartizan.core.pki.standing import Standing
 
 Result = Literal["done", "changed", "failed"]
+IssueFailure = Literal["NoAuthority", "SignerFailed", "ResultRefused", "NotRecorded"]
+"""What came in the way of a certificate: no authority can sign, the signer failed, the result is not what was asked for, or it
+could not be written down in the ledger."""
 
 
 class Meter(Protocol):
@@ -30,8 +34,20 @@ class Meter(Protocol):
     def policy(self, key: PolicyKey, state: Mapping[str, str] | None) -> None:
         """A policy has this `mode` and `ready`; None: it is gone."""
 
-    def certificate(self, key: PolicyKey, not_after: datetime | None) -> None:
-        """The certificate of a policy ends then; None: there is none."""
+    def certificate(self, key: PolicyKey, not_after: datetime | None, renewal: datetime | None = None) -> None:
+        """The certificate of a policy ends then, and is due to be renewed at `renewal`; None: there is none."""
+
+    def conditions(self, key: PolicyKey, false: Collection[tuple[str, str]]) -> None:
+        """These conditions of a policy are False, each with its reason."""
+
+    def issued(self, reason: str, delivery: str = "Secret") -> None:
+        """A certificate was signed for this reason (`IssueReason`), to be delivered so."""
+
+    def not_issued(self, reason: IssueFailure) -> None:
+        """A certificate was due and came to nothing."""
+
+    def stands(self, ask: Callable[[], Standing]) -> None:
+        """Whoever reads the numbers may ask how authorities and queue stand."""
 
 
 class NoMeter:
@@ -55,5 +71,17 @@ class NoMeter:
     def policy(self, key: PolicyKey, state: Mapping[str, str] | None) -> None:
         """Forget it."""
 
-    def certificate(self, key: PolicyKey, not_after: datetime | None) -> None:
+    def certificate(self, key: PolicyKey, not_after: datetime | None, renewal: datetime | None = None) -> None:
+        """Forget it."""
+
+    def conditions(self, key: PolicyKey, false: Collection[tuple[str, str]]) -> None:
+        """Forget it."""
+
+    def issued(self, reason: str, delivery: str = "Secret") -> None:
+        """Forget it."""
+
+    def not_issued(self, reason: IssueFailure) -> None:
+        """Forget it."""
+
+    def stands(self, ask: Callable[[], Standing]) -> None:
         """Forget it."""

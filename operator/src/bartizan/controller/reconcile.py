@@ -261,8 +261,11 @@ class Reconciler:
         ready = next((one["status"] for one in status.get("conditions") or () if one["type"] == "Ready"), "Unknown")
         where = (key.namespace, key.name)
         self._meter.policy(where, {"mode": status.get("mode", ""), "ready": ready})
-        ends = certificate.status.not_after if certificate and certificate.status else None
-        self._meter.certificate(where, ends)
+        self._meter.conditions(
+            where, [(one["type"], one["reason"]) for one in status.get("conditions") or () if one["status"] == "False"]
+        )
+        held = certificate.status if certificate else None
+        self._meter.certificate(where, held.not_after if held else None, held.next_renewal if held else None)
 
 
 def _moot(error: KubeError) -> bool:

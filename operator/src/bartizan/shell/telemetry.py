@@ -5,7 +5,7 @@ bound, other than policies' own names, whose number the cluster limits.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -14,8 +14,10 @@ from prometheus_client import CollectorRegistry, Gauge, Histogram, disable_creat
 from prometheus_client import Counter as Count
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from bartizan.controller.meter import Result
+from bartizan.controller.meter import IssueFailure, Result
 from bartizan.core.model import PolicyKey
+from bartizan.core.pki.standing import Standing
+from bartizan.shell.pki_telemetry import CertificateMetrics
 from bartizan.shell.settings import Address
 
 _SECONDS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -36,12 +38,13 @@ class PrometheusMeter:
         self._depth = Gauge("bartizan_queue_depth", "Keys that wait to be looked at.", registry=made)
         self._writes = Count("bartizan_writes", "Writes the API server took.", ["kind", "manager"], registry=made)
         self._policies = Gauge("bartizan_policies", "Policies by mode and readiness.", ["mode", "ready"], registry=made)
-        self._expiry = Gauge(
-            "bartizan_certificate_expiry_timestamp_seconds",
-            "When the certificate of a policy ends, in Unix time.",
-            ["namespace", "policy"],
+        self._false = Gauge(
+            "bartizan_policy_conditions_false",
+            "Policies of which a condition is False, by its reason.",
+            ["condition", "reason"],
             registry=made,
         )
+        self._certificates = CertificateMetrics(made)
         self._leader = Gauge("bartizan_leader", "1 if this replica writes, else 0.", registry=made)
         self._webhook_authority = Gauge(
             "bartizan_webhook_authority_present",
@@ -50,6 +53,8 @@ class PrometheusMeter:
         )
         self._states: dict[PolicyKey, tuple[str, str]] = {}
         self._counts: Counter[tuple[str, str]] = Counter()
+        self._failing: dict[PolicyKey, frozenset[tuple[str, str]]] = {}
+        self._failures: Counter[tuple[str, str]] = Counter()
 
     def reconciled(self, subject: str, result: Result, seconds: float) -> None:
         """Count one look at a key."""
@@ -67,6 +72,7 @@ class PrometheusMeter:
     def leads(self, *, leader: bool) -> None:
         """Note who writes; a replica that does not has nothing to say about policies."""
         self._leader.set(leader)
+        self._certificates.standing.leading = leader
         if not leader:
             self._webhook_authority.set(0)
             for key in list(self._states):
@@ -84,18 +90,38 @@ class PrometheusMeter:
             self._policies.labels(*before).set(self._counts[before])
         if state is None:
             self.certificate(key, None)
+            self.conditions(key, ())
             return
         after = (state["mode"], state["ready"])
         self._states[key] = after
         self._counts[after] += 1
         self._policies.labels(*after).set(self._counts[after])
 
-    def certificate(self, key: PolicyKey, not_after: datetime | None) -> None:
-        """Note when a certificate ends, or forget it."""
-        if not_after is None:
-            self._expiry.remove_by_labels({"namespace": key[0], "policy": key[1]})
-        else:
-            self._expiry.labels(*key).set(not_after.timestamp())
+    def certificate(self, key: PolicyKey, not_after: datetime | None, renewal: datetime | None = None) -> None:
+        """Note when a certificate ends and is due, or forget it."""
+        self._certificates.certificate(key, not_after, renewal)
+
+    def conditions(self, key: PolicyKey, false: Collection[tuple[str, str]]) -> None:
+        """Count a policy among those whose condition is False for a reason, and no longer among others."""
+        before, after = self._failing.pop(key, frozenset()), frozenset(false)
+        if after:
+            self._failing[key] = after
+        self._failures.subtract(before)
+        self._failures.update(after)
+        for pair in before ^ after:
+            self._false.labels(*pair).set(self._failures[pair])
+
+    def issued(self, reason: str, delivery: str = "Secret") -> None:
+        """Count one certificate."""
+        self._certificates.issued(reason, delivery)
+
+    def not_issued(self, reason: IssueFailure) -> None:
+        """Count one that came to nothing."""
+        self._certificates.failed(reason)
+
+    def stands(self, ask: Callable[[], Standing]) -> None:
+        """Ask `ask` at each scrape, while this replica writes."""
+        self._certificates.standing.ask = ask
 
 
 async def serve_telemetry(address: Address, registry: CollectorRegistry, *, ready: Callable[[], bool]) -> web.AppRunner:
