@@ -18,8 +18,10 @@ from bartizan.controller.back_ends import BackEndSource
 from bartizan.controller.certificates import Certificates
 from bartizan.controller.discovery import Discovery
 from bartizan.controller.errors import ControllerError, NotLeaderError
+from bartizan.controller.external import ExternalIssuance
 from bartizan.controller.intake import Intake
 from bartizan.controller.issuance import Turns
+from bartizan.controller.issuers import signers
 from bartizan.controller.keys import TIERS_KEY, Key, Subject, policy_key
 from bartizan.controller.ledger import Ledger
 from bartizan.controller.meter import Meter, NoMeter
@@ -88,8 +90,11 @@ class Controller:
         self._turns = Turns(
             self._clock, lambda key: self.queue.add(policy_key(key), ahead=True), rate=place.issuance_rate
         )
-        self._certificates = Certificates(self.world, BuiltinSigner(), self._turns, self._ledger)
-        self._reconciler = self._reconciling(api, intake, recorder)
+        writer = self._writing(api, intake, recorder)
+        remote = signers(api, writer, self._clock, place.vault_token)
+        self._external = ExternalIssuance(remote, self._turns, self._meter)
+        self._certificates = Certificates(self.world, BuiltinSigner(), self._turns, self._ledger, self._external)
+        self._reconciler = self._reconciling(api, writer)
         self._synced = False
         self._work: asyncio.Task[None] | None = None
         self._ended: set[asyncio.Task[None]] = set()
@@ -133,15 +138,14 @@ class Controller:
             wrote=self._meter.wrote,
         )
 
-    def _reconciling(self, api: KubeApi, intake: Intake, recorder: Recorder) -> Reconciler:
-        leadership, release = self._leadership, self._place.release
-        writer = Writer(
-            api,
-            recorder=recorder,
-            may_write=lambda: leadership.is_leader,
-            seen=intake.seen,
-            meter=self._meter,
+    def _writing(self, api: KubeApi, intake: Intake, recorder: Recorder) -> Writer:
+        leadership = self._leadership
+        return Writer(
+            api, recorder=recorder, may_write=lambda: leadership.is_leader, seen=intake.seen, meter=self._meter
         )
+
+    def _reconciling(self, api: KubeApi, writer: Writer) -> Reconciler:
+        release = self._place.release
         return Reconciler(
             world=self.world,
             api=api,
@@ -189,6 +193,7 @@ class Controller:
         finally:
             self._stopped()
             await asyncio.gather(*self._ended, return_exceptions=True)
+            await self._external.close()
 
     def _started(self) -> None:
         _log.info("leading: writing begins")

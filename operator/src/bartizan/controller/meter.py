@@ -7,6 +7,8 @@ from typing import Literal, Protocol
 from bartizan.core.model import PolicyKey
 
 Result = Literal["done", "changed", "failed"]
+External = Literal["asked", "issued", "denied", "failed", "refused"]
+"""What became of a request to an external issuer; refused: what it signed broke a rule and was not published."""
 
 
 class Meter(Protocol):
@@ -33,6 +35,9 @@ class Meter(Protocol):
     def certificate(self, key: PolicyKey, not_after: datetime | None) -> None:
         """The certificate of a policy ends then; None: there is none."""
 
+    def external(self, issuer: str, result: External) -> None:
+        """A request to an external issuer of this kind (as in `spec.issuer`) came to this."""
+
 
 class NoMeter:
     """Counts nothing."""
@@ -56,4 +61,7 @@ class NoMeter:
         """Forget it."""
 
     def certificate(self, key: PolicyKey, not_after: datetime | None) -> None:
+        """Forget it."""
+
+    def external(self, issuer: str, result: External) -> None:
         """Forget it."""

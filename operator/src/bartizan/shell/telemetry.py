@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, Gauge, Histogram, disable_creat
 from prometheus_client import Counter as Count
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from bartizan.controller.meter import Result
+from bartizan.controller.meter import External, Result
 from bartizan.core.model import PolicyKey
 from bartizan.shell.settings import Address
 
@@ -41,6 +41,9 @@ class PrometheusMeter:
             "When the certificate of a policy ends, in Unix time.",
             ["namespace", "policy"],
             registry=made,
+        )
+        self._external = Count(
+            "bartizan_issuer_requests", "Requests to external issuers.", ["issuer", "result"], registry=made
         )
         self._leader = Gauge("bartizan_leader", "1 if this replica writes, else 0.", registry=made)
         self._webhook_authority = Gauge(
@@ -96,6 +99,10 @@ class PrometheusMeter:
             self._expiry.remove_by_labels({"namespace": key[0], "policy": key[1]})
         else:
             self._expiry.labels(*key).set(not_after.timestamp())
+
+    def external(self, issuer: str, result: External) -> None:
+        """Count what became of a request to an external issuer."""
+        self._external.labels(issuer, result).inc()
 
 
 async def serve_telemetry(address: Address, registry: CollectorRegistry, *, ready: Callable[[], bool]) -> web.AppRunner:
