@@ -72,6 +72,11 @@ CONTAINERD_PROGRAMS = ("containerd", "containerd-shim-runc-v2", "ctr")
 CNI_PLUGINS = ("main/bridge", "ipam/host-local", "meta/portmap")
 JUDGES = tuple(Program(name, name, ".") for name in ("np-guard", "cyclonus", "certificates", "alerts"))
 """Engines that judge what bartizan writes; no cluster is started from them."""
+ISSUERS = (
+    Program("vault", "vault", "github.com/hashicorp/vault"),
+    Program("cert-manager-ca", "cert-manager", "."),
+)
+"""Certificate authorities of others, which tests have sign for bartizan."""
 
 
 def programs(lane: str, *, with_node: bool) -> tuple[Program, ...]:
@@ -91,7 +96,7 @@ def find(name: str, lane: str = DEFAULT_LANE) -> Program:
     Raises:
         ClusterError: there is none; the message lists those there are.
     """
-    known = {program.name: program for program in (*programs(lane, with_node=True), *JUDGES)}
+    known = {program.name: program for program in (*programs(lane, with_node=True), *JUDGES, *ISSUERS)}
     if name not in known:
         raise ClusterError(f"no program {name!r}; there are {', '.join(sorted(known))}")
     return known[name]

@@ -21,6 +21,15 @@ CRDS = {
     ),
 }
 """CustomResourceDefinitions that network plugins bring: their module and where they are in it."""
+CERT_MANAGER = "cert-manager"
+CERT_MANAGER_CRDS = {
+    f"{plural}.cert-manager.io": (
+        "github.com/cert-manager/cert-manager",
+        f"deploy/crds/cert-manager.io_{plural}.yaml",
+    )
+    for plural in ("certificaterequests", "certificates", "clusterissuers", "issuers")
+}
+"""The same of cert-manager."""
 
 
 def source(module: str, path: str) -> Path:
@@ -39,12 +48,13 @@ def definition(name: str) -> Path:
     """Return the file that holds the CustomResourceDefinition `name`.
 
     Raises:
-        ClusterError: it is none of `CRDS`, or not where it is said to be.
+        ClusterError: it is none of `CRDS` and `CERT_MANAGER_CRDS`, or not where it is said to be.
     """
-    if name not in CRDS:
-        raise ClusterError(f"no definition {name!r} is known; there are {', '.join(sorted(CRDS))}")
-    module, place = CRDS[name]
-    file = source(BACK_ENDS, module) / place
+    known = {**CRDS, **CERT_MANAGER_CRDS}
+    if name not in known:
+        raise ClusterError(f"no definition {name!r} is known; there are {', '.join(sorted(known))}")
+    module, place = known[name]
+    file = source(BACK_ENDS if name in CRDS else CERT_MANAGER, module) / place
     if not file.exists():
         raise ClusterError(f"{module} has no {place} at its pinned version: correct cluster/sources.py")
     return file

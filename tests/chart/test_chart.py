@@ -86,7 +86,7 @@ RESTRICTED = {
     "runs as nobody in particular": lambda pod, _: pod["securityContext"]["runAsUser"] == 65532,
     "uses seccomp": lambda pod, _: pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"},
     "is in no host namespace": lambda pod, _: not {"hostNetwork", "hostPID", "hostIPC", "hostUsers"} & pod.keys(),
-    "mounts nothing of the host": lambda pod, _: not [v for v in pod.get("volumes", []) if set(v) - {"name", "emptyDir", "secret"}],
+    "mounts nothing of the host": lambda pod, _: not [v for v in pod.get("volumes", []) if set(v) - {"name", "emptyDir", "secret", "projected"}],
     "can't escalate": lambda _, container: container["securityContext"]["allowPrivilegeEscalation"] is False,
     "drops all capabilities": lambda _, container: container["securityContext"]["capabilities"] == {"drop": ["ALL"]},
     "has a read-only root": lambda _, container: container["securityContext"]["readOnlyRootFilesystem"] is True,
@@ -268,6 +268,46 @@ def given_nothing() -> dict[str, str]:
     return {"namespace": "bartizan-system", "image": "bartizan:1", "address": "10.0.0.9"}
 
 
+def test_external_issuers_take_rights_of_their_own(cases) -> None:
+    """Without the switches nothing of them is given; with them requests are made and removed, never approved or changed."""
+    asks = {"certificaterequests", "certificatesigningrequests"}
+    given = {
+        case: {
+            (name, resource, tuple(sorted(rule["verbs"])))
+            for name, rule in _rules(cases[case], "ClusterRole")
+            for resource in rule["resources"]
+            if resource.split("/")[0] in asks or resource == "signers"
+        }
+        for case in ("default", "issuers")
+    }
+    verbs = ("create", "delete", "get", "list")
+    assert given == {
+        "default": set(),
+        "issuers": {
+            ("bartizan-certificates", "certificaterequests", verbs),
+            ("bartizan-signing-requests", "certificatesigningrequests", verbs),
+        },
+    }
+    names = {case: cases[case].names("ValidatingAdmissionPolicy") for case in given}
+    assert set(names["issuers"]) - set(names["default"]) == {"bartizan-guard-signing-requests"}
+
+
+def test_the_controller_gets_vaults_token_only_with_the_switch(cases) -> None:
+    """A projected token for Vault's audience, where the setting says, and the way to Vault, for the controller alone."""
+    pod = cases["issuers"].pods()["bartizan-controller"]
+    (container,) = pod["containers"]
+    (volume,) = [one for one in pod["volumes"] if one["name"] == "vault-token"]
+    (mount,) = [one for one in container["volumeMounts"] if one["name"] == "vault-token"]
+    settings = controller_settings({e["name"]: e.get("value", "x") for e in container["env"]})
+    assert str(settings.vault_token_file) == f"{mount['mountPath']}/token"
+    token = {"audience": "https://vault.example.com", "expirationSeconds": 3600, "path": "token"}
+    assert volume["projected"] == {"sources": [{"serviceAccountToken": token}]}
+    egress = cases["issuers"].one("NetworkPolicy", "bartizan-vault")["spec"]["egress"]
+    assert egress == [{"to": [{"ipBlock": {"cidr": "10.9.0.0/24"}}], "ports": [{"protocol": "TCP", "port": 443}]}]
+    assert "vault" not in str(cases["default"].pods()["bartizan-controller"])
+    assert "bartizan-vault" not in cases["default"].names("NetworkPolicy")
+
+
 def test_people_are_given_no_power_over_what_guards_them(cases) -> None:
     """Aggregated roles never write indices, floors or trust domains, and never govern; view only reads."""
     given: dict[str, set[tuple[str, str]]] = {"view": set(), "edit": set(), "admin": set()}
@@ -293,6 +333,7 @@ def test_every_rule_says_why() -> None:
     for name in (
         "controller/rbac",
         "controller/certificates",
+        "controller/signing-requests",
         "webhook/rbac",
         "prober/rbac",
         "hooks/defaults",
@@ -496,6 +537,13 @@ REFUSED = {
         ["prober.enabled=true", "admission.enabled=false"],
         "admission.enabled is false",
     ),
+    "signing requests without their guard": (
+        ["issuers.csrSigner.enabled=true", "admission.enabled=false"],
+        "issuers.csrSigner.enabled is true and admission.enabled is false",
+    ),
+    "a Vault nowhere": (["issuers.vaultPKI.enabled=true", "issuers.vaultPKI.namespace="], "Say where Vault is"),
+    "an external issuer without roots": (["trustDomain.issuer.certManager.name=corp"], "trustDomain.bundle is empty"),
+    "two issuers": (["trustDomain.issuer.certManager.name=corp", "trustDomain.issuer.builtIn.a=b"], "issuer"),
     "probes beyond number": (["prober.concurrency=100"], "concurrency"),
     "isolation kept by policies that go": (["uninstall.network=Keep", "crds.keep=false"], "crds.keep is false"),
 }

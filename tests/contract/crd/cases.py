@@ -44,6 +44,23 @@ def trust_domain(**spec: Any) -> dict[str, Any]:
     }
 
 
+ROOT_PEM: Final = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+"""What the API server takes for a root: whether it is one, only the controller can say."""
+ONE_ISSUER: Final = "an issuer is exactly one of: builtIn, certManager, vaultPKI, csrSigner"
+
+
+def vault(**fields: Any) -> dict[str, Any]:
+    """Return an issuer in Vault with the fields given."""
+    return {
+        "vaultPKI": {
+            "server": "https://vault.vault.svc:8200",
+            "role": "workloads",
+            "auth": {"role": "bartizan"},
+            **fields,
+        }
+    }
+
+
 def named(item: dict[str, Any], name: str) -> dict[str, Any]:
     """Return the object under another name."""
     return {**item, "metadata": {**item["metadata"], "name": name}}
@@ -201,6 +218,14 @@ GOOD: Final[dict[str, dict[str, Any]]] = {
         },
     ),
     "trust domain": trust_domain(),
+    "trust domain of cert-manager": trust_domain(
+        issuer={"certManager": {"name": "corp", "kind": "Issuer"}}, bundle=ROOT_PEM
+    ),
+    "trust domain of Vault": trust_domain(issuer=vault(), bundle=ROOT_PEM),
+    "trust domain of a signer": trust_domain(
+        issuer={"csrSigner": {"signerName": "example.com/workloads"}}, bundle=ROOT_PEM
+    ),
+    "trust domain with a further root": trust_domain(bundle=ROOT_PEM),
     "trust domain with lifetimes": trust_domain(lifetimes={"root": "17520h", "issuing": "720h"}),
 }
 
@@ -423,5 +448,16 @@ BAD: Final = (
     Bad("a trust domain with a scheme", trust_domain(domain="spiffe://prod"), "spec.domain", "should match"),
     Bad("an issuing authority that ends before its certificates", trust_domain(lifetimes={"issuing": "168h"}), "spec.lifetimes", LIFETIMES),
     Bad("a short root", trust_domain(lifetimes={"root": "720h", "issuing": "360h"}), "spec.lifetimes", LIFETIMES),
+    Bad("a trust domain with two issuers", trust_domain(issuer={"builtIn": {}, "csrSigner": {"signerName": "example.com/a"}}, bundle=ROOT_PEM), "spec.issuer", ONE_ISSUER),
+    Bad("a trust domain with no issuer", trust_domain(issuer={}, bundle=ROOT_PEM), "spec.issuer", ONE_ISSUER),
+    Bad("an external issuer without roots", trust_domain(issuer={"certManager": {"name": "corp"}}), "spec", "an external issuer needs bundle: the roots that its certificates are verified with and peers trust"),
+    Bad("roots that are no certificates", trust_domain(bundle="trust me"), "spec.bundle", "should match"),
+    Bad("roots without end", trust_domain(bundle=ROOT_PEM * 900), "spec.bundle", "Too long"),
+    Bad("a signer of Kubernetes itself", trust_domain(issuer={"csrSigner": {"signerName": "kubernetes.io/kube-apiserver-client"}}, bundle=ROOT_PEM), "spec.issuer.csrSigner.signerName", "signerName must be a third party's: Kubernetes' own signers refuse SPIFFE IDs"),
+    Bad("a signer without a domain", trust_domain(issuer={"csrSigner": {"signerName": "workloads"}}, bundle=ROOT_PEM), "spec.issuer.csrSigner.signerName", "should match"),
+    Bad("a Vault without TLS", trust_domain(issuer=vault(server="http://vault.vault.svc:8200"), bundle=ROOT_PEM), "spec.issuer.vaultPKI.server", "should match"),
+    Bad("a Vault with a path in its address", trust_domain(issuer=vault(server="https://vault.example/v1"), bundle=ROOT_PEM), "spec.issuer.vaultPKI.server", "should match"),
+    Bad("a Vault mount that climbs", trust_domain(issuer=vault(path="pki/../sys"), bundle=ROOT_PEM), "spec.issuer.vaultPKI.path", "should match"),
+    Bad("a Vault login without a role", trust_domain(issuer=vault(auth={}), bundle=ROOT_PEM), "spec.issuer.vaultPKI.auth.role", "Required value"),
     Bad("a root that its issuing authority outlives", trust_domain(lifetimes={"root": "8760h", "issuing": "9000h"}), "spec.lifetimes", "root must outlive issuing"),
 )  # fmt: skip

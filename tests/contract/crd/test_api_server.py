@@ -133,6 +133,7 @@ def test_defaults_of_the_cluster_kinds_are_filled_in(api):
     assert read_back(api, GOOD["trust domain"])["spec"] == {
         "domain": "prod.example.com",
         "lifetimes": {"root": "87600h", "issuing": "2160h"},
+        "issuer": {"builtIn": {}},
     }
 
 

@@ -90,7 +90,7 @@ def test_an_unknown_lane_or_program_is_refused_with_the_choice():
     with pytest.raises(ClusterError, match=r"lane '1\.20' is unknown; the lanes are 1\.37, 1\.36"):
         catalogue.programs("1.20", with_node=False)
     with pytest.raises(
-        ClusterError, match=r"no program 'kubectx'; there are agnhost, alerts, bridge, certificates, containerd, "
+        ClusterError, match=r"no program 'kubectx'; there are agnhost, alerts, bridge, cert-manager-ca, "
     ):
         catalogue.find("kubectx")
 

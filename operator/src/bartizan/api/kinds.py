@@ -57,6 +57,10 @@ CILIUM_NETWORK_POLICY: Final = Kind("cilium.io/v2", "CiliumNetworkPolicy", "cili
 CLUSTER_NETWORK_POLICY: Final = Kind(
     "policy.networking.k8s.io/v1alpha2", "ClusterNetworkPolicy", "clusternetworkpolicies", namespaced=False
 )
+CERTIFICATE_REQUEST: Final = Kind("cert-manager.io/v1", "CertificateRequest", "certificaterequests")
+SIGNING_REQUEST: Final = Kind(
+    "certificates.k8s.io/v1", "CertificateSigningRequest", "certificatesigningrequests", namespaced=False
+)
 VALIDATING_POLICY: Final = Kind(
     "admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy", "validatingadmissionpolicies", namespaced=False
 )
@@ -106,6 +110,8 @@ ALL: Final = (
     MUTATING_BINDING,
     CILIUM_NETWORK_POLICY,
     CLUSTER_NETWORK_POLICY,
+    CERTIFICATE_REQUEST,
+    SIGNING_REQUEST,
 )
 BACK_ENDS: Final = (CILIUM_NETWORK_POLICY, CLUSTER_NETWORK_POLICY)
 """Kinds that a cluster may lack: network plugins bring them, before bartizan or after it."""

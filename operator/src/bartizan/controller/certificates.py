@@ -9,27 +9,28 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from bartizan.api.kinds import SECRET, TRUST_DOMAIN
-from bartizan.api.names import DEFAULT_NAME, HASH_ANNOTATION, TRUST_DOMAIN_LABEL, KubeObject
+from bartizan.api.names import DEFAULT_NAME, TRUST_DOMAIN_LABEL, KubeObject
 from bartizan.controller.contests import Contests
 from bartizan.controller.errors import UnstableDecisionError
+from bartizan.controller.external import ExternalIssuance
 from bartizan.controller.issuance import Turns
 from bartizan.controller.ledger import Ledger
 from bartizan.controller.meter import Meter
+from bartizan.controller.outcomes import held, kept, waiting
 from bartizan.controller.world import World
 from bartizan.core.model import PolicyKey, PolicyView, Snapshot, TrustDomainView
 from bartizan.core.observations import certificate as observed_as
 from bartizan.core.ownership import upkeep, without_intruders
 from bartizan.core.pki.authority import Authority, authority_label
-from bartizan.core.pki.decide import CertificateInput, Issue, Keep, Refuse, decide
+from bartizan.core.pki.decide import CertificateInput, Issue, Keep, Refuse, decide, usable_until
 from bartizan.core.pki.examine import IssueReason
 from bartizan.core.pki.leaf import LeafView
 from bartizan.core.pki.ledger import LedgerRow
 from bartizan.core.pki.profile import leaf_profile
 from bartizan.core.pki.rotation import AuthorityPlan, plan_authorities
 from bartizan.core.pki.secret import certificate_secret
-from bartizan.core.pki.status import certificate_status
 from bartizan.core.plan import LOOK_AGAIN, SOON, Apply, Plan
-from bartizan.core.posture import CertificateOutcome, emitted_object
+from bartizan.core.posture import CertificateOutcome
 from bartizan.core.reasons import Reason
 from bartizan.signers.errors import SignerError
 from bartizan.signers.protocol import Signer
@@ -38,7 +39,6 @@ _PATIENCE: Final = timedelta(seconds=10)
 """How long a policy waits for its turn at the signer before that is said: at a cold start most wait for less."""
 _STILL_GOOD: Final = frozenset({IssueReason.RENEWAL_DUE, IssueReason.LIFETIME_CHANGED})
 """Why a certificate is replaced of which nothing is to be said while it waits: peers accept it as before."""
-_OF_NO_USE: Final = frozenset({IssueReason.KEY_MISMATCH, IssueReason.EXPIRED, IssueReason.NOT_YET_VALID})
 _CACHED_FOR: Final = timedelta(seconds=60)
 """How long the plan of a trust domain's authorities is reused while its objects stay the same: it verifies signatures."""
 
@@ -53,13 +53,26 @@ class _Cached:
 class Certificates:
     """Decides and signs, for one policy at a time."""
 
-    def __init__(self, world: World, signer: Signer, turns: Turns, ledger: Ledger, meter: Meter) -> None:
-        """Read authorities from `world`, sign with `signer` each in its turn, write down in `ledger` what was signed."""
+    def __init__(
+        self,
+        world: World,
+        signer: Signer,
+        *,
+        turns: Turns,
+        ledger: Ledger,
+        meter: Meter,
+        external: ExternalIssuance | None = None,
+    ) -> None:
+        """Read authorities from `world`, sign with `signer` each in its turn, write down in `ledger` what was signed.
+
+        `external` has those certificates signed for which somebody else signs; None: there are none.
+        """
         self._world = world
         self._signer = signer
         self._turns = turns
         self._meter = meter
-        self._contests = Contests()
+        self._external = external
+        self._contests = external.contests if external else Contests()
         self._waiting_since: dict[PolicyKey, datetime] = {}
         self._ledger = ledger
         self._cache: dict[str, _Cached] = {}
@@ -75,9 +88,11 @@ class Certificates:
         """
         domain = self._world.trust_domain(policy.spec.identity.trust_domain)
         if domain is None:
-            return _waiting(Reason.TRUST_DOMAIN_NOT_FOUND, _no_such(policy.spec.identity.trust_domain))
+            return waiting(Reason.TRUST_DOMAIN_NOT_FOUND, _no_such(policy.spec.identity.trust_domain))
         if not isinstance(domain, TrustDomainView):
-            return _waiting(Reason.AUTHORITY_NOT_READY, f"TrustDomain {domain.name}: {domain.problem}")
+            return waiting(Reason.AUTHORITY_NOT_READY, f"TrustDomain {domain.name}: {domain.problem}")
+        if domain.spec.external and self._external:
+            return await self._external.outcome(policy, domain, secret, snapshot, now)
         authorities = self.authorities(domain, now)
         profile = leaf_profile(policy, domain, snapshot.services, snapshot.baseline)
         request = CertificateInput(
@@ -91,7 +106,7 @@ class Certificates:
         decision = decide(request)
         if isinstance(decision, Refuse):
             wait = SOON if decision.reason is Reason.PENDING else LOOK_AGAIN
-            return _waiting(decision.reason, decision.message, look_after=wait)
+            return waiting(decision.reason, decision.message, look_after=wait)
         if isinstance(decision, Keep):
             return self._upheld(request, decision)
         if authorities.signer is None:
@@ -107,8 +122,16 @@ class Certificates:
     def forget(self) -> None:
         """Another replica writes now: nobody waits for a turn here any more, and no contest is remembered."""
         self._turns.clear()
+        if self._external:
+            self._external.forget()
         self._contests.clear()
         self._waiting_since.clear()
+
+    def dropped(self, policy: PolicyKey) -> None:
+        """Forget a policy that is gone."""
+        self._turns.drop(policy)
+        if self._external:
+            self._external.dropped(policy)
 
     def written(self, plan: Plan) -> None:
         """Note that a policy's plan was carried out: a Secret in it that is missing at the next look was deleted since."""
@@ -139,7 +162,7 @@ class Certificates:
         applies = without_intruders(decision.desired, observed, manager="bartizan/certificates") or upkeep(
             decision.desired, request.secret, manager="bartizan/certificates"
         )
-        outcome = _kept(request, decision, applies)
+        outcome = kept(request, decision, applies)
         if not applies:
             return self._contests.calm(policy, outcome, now)
         contest = self._contests.met(policy, request.secret, now)
@@ -157,12 +180,12 @@ class Certificates:
         again = None
         if isinstance(last, Keep):
             apply = Apply(item=last.desired, manager="bartizan/certificates", force=decision.force)
-            again = _kept(request, last, (apply,))
+            again = kept(request, last, (apply,))
         if later := self._contests.put_off(policy, contest, again, now):
             return later
         if again:
             return self._contests.repaired(policy, again.applies[0].item, again, now)
-        if not self._turns.take(policy.key, _usable_until(decision)):
+        if not self._turns.take(policy.key, usable_until(decision)):
             return self._in_line(request, decision)
         return await self._issued(request, decision, authorities)
 
@@ -170,10 +193,10 @@ class Certificates:
         """Return what to say while the budget is spent on others: nothing new of a certificate that is still good."""
         policy, secret = request.policy, request.secret
         if secret and decision.replaced and decision.reason in _STILL_GOOD:
-            return _held(request, decision.replaced, look_after=LOOK_AGAIN)
+            return held(request, decision.replaced, look_after=LOOK_AGAIN)
         since = self._waiting_since.setdefault(policy.key, request.now)
         message = f"{decision.message}; it waits for its turn to be issued: BARTIZAN_ISSUANCE_RATE limits how many are a second"
-        outcome = _waiting(Reason.PENDING, message)
+        outcome = waiting(Reason.PENDING, message)
         return replace(outcome, settled=request.now - since >= _PATIENCE)
 
     async def _issued(
@@ -185,7 +208,7 @@ class Certificates:
             leaf = self._signer.sign_leaf(request.profile, signer, chain=authorities.chain_of(signer), now=now)
         except SignerError as error:
             self._meter.not_issued("SignerFailed")
-            return _waiting(Reason.AUTHORITY_NOT_READY, f"{decision.message}, but {error}")
+            return waiting(Reason.AUTHORITY_NOT_READY, f"{decision.message}, but {error}")
         secret = certificate_secret(policy, leaf.chain_pem, leaf.key_pem, request.bundle_pem)
         verdict = decide(replace(request, secret=secret))
         if not isinstance(verdict, Keep):
@@ -197,7 +220,7 @@ class Certificates:
         self._meter.issued(decision.reason)
         self._waiting_since.pop(policy.key, None)
         apply = Apply(item=secret, manager="bartizan/certificates", force=decision.force)
-        return self._contests.repaired(policy, secret, _kept(request, verdict, (apply,)), now)
+        return self._contests.repaired(policy, secret, kept(request, verdict, (apply,)), now)
 
     async def _record(self, policy: PolicyView, leaf: LeafView, signer: Authority) -> None:
         row = LedgerRow(
@@ -223,35 +246,6 @@ def unreachable(namespace: str, *, settled: bool) -> CertificateOutcome:
     )
 
 
-def _usable_until(decision: Issue) -> datetime | None:
-    """Return when the certificate to be replaced ends; None where it is of no use already."""
-    return decision.replaced.not_after if decision.replaced and decision.reason not in _OF_NO_USE else None
-
-
-def _kept(request: CertificateInput, decision: Keep, applies: tuple[Apply, ...]) -> CertificateOutcome:
-    wait = max(decision.next_renewal - request.now, SOON)
-    outcome = _held(replace(request, secret=decision.desired), decision.leaf, look_after=wait)
-    return replace(outcome, applies=applies)
-
-
-def _held(request: CertificateInput, leaf: LeafView, *, look_after: timedelta) -> CertificateOutcome:
-    """Return what is said of a certificate in the Secret `request.secret`."""
-    policy, profile = request.policy, request.profile
-    name = policy.spec.secret_name(policy.name)
-    message = f"Secret {name} holds a certificate for {profile.spiffe_id}{profile.left_out}"
-    sealed = request.secret and HASH_ANNOTATION in (request.secret["metadata"].get("annotations") or {})
-    return CertificateOutcome(
-        observation=observed_as("True", Reason.ISSUED, message),
-        status=certificate_status(leaf, namespace=policy.namespace, secret_name=name),
-        emitted=emitted_object(request.secret) if request.secret and sealed else None,
-        look_after=look_after,
-    )
-
-
-def _waiting(reason: Reason, message: str, *, look_after: timedelta | None = LOOK_AGAIN) -> CertificateOutcome:
-    return CertificateOutcome(observation=observed_as("False", reason, message), look_after=look_after)
-
-
 def _no_such(name: str) -> str:
     fix = (
         "install the chart with trustDomain.create=true"
@@ -264,5 +258,5 @@ def _no_such(name: str) -> str:
 def _no_signer(domain: TrustDomainView, authorities: AuthorityPlan) -> CertificateOutcome:
     if authorities.lost:
         message = f"TrustDomain {domain.name} lost an authority's key; its condition Ready says which and what to do"
-        return _waiting(Reason.CA_KEY_LOST, message)
-    return _waiting(Reason.AUTHORITY_NOT_READY, f"TrustDomain {domain.name} has no authority that can sign yet")
+        return waiting(Reason.CA_KEY_LOST, message)
+    return waiting(Reason.AUTHORITY_NOT_READY, f"TrustDomain {domain.name} has no authority that can sign yet")

@@ -18,8 +18,10 @@ from bartizan.controller.back_ends import BackEndSource
 from bartizan.controller.certificates import Certificates
 from bartizan.controller.discovery import Discovery
 from bartizan.controller.errors import ControllerError, NotLeaderError
+from bartizan.controller.external import ExternalIssuance
 from bartizan.controller.intake import Intake
 from bartizan.controller.issuance import Turns
+from bartizan.controller.issuers import signers
 from bartizan.controller.keys import TIERS_KEY, Key, Subject, policy_key
 from bartizan.controller.ledger import Ledger
 from bartizan.controller.meter import Meter, NoMeter
@@ -86,12 +88,10 @@ class Controller:
         self._names = self._name_watch(resolver) if resolver else None
         self._secrets = CertificateSecrets(api, self.world, intake, on_synced=self._secrets_synced, clock=self._clock)
         self._ledger = self._writing_down(api)
-        self._turns = Turns(
-            self._clock, lambda key: self.queue.add(policy_key(key), ahead=True), rate=place.issuance_rate
-        )
-        self._certificates = Certificates(self.world, BuiltinSigner(), self._turns, self._ledger, self._meter)
+        writer = self._writing(api, intake, recorder)
+        self._turns, self._external, self._certificates = self._certifying(api, writer)
         self._meter.stands(lambda: standing(self.world, self._ledger, self._turns, self._certificates))
-        self._reconciler = self._reconciling(api, intake, recorder)
+        self._reconciler = self._reconciling(api, writer)
         self._synced = False
         self._work: asyncio.Task[None] | None = None
         self._ended: set[asyncio.Task[None]] = set()
@@ -125,6 +125,16 @@ class Controller:
 
         return NameWatch(self.world, resolver, tell=tell, clock=self._clock)
 
+    def _certifying(self, api: KubeApi, writer: Writer) -> tuple[Turns, ExternalIssuance, Certificates]:
+        """Return who waits for a certificate, who has others sign, and who decides and signs."""
+        rate, token = self._place.issuance_rate, self._place.vault_token
+        turns = Turns(self._clock, lambda key: self.queue.add(policy_key(key), ahead=True), rate=rate)
+        external = ExternalIssuance(signers(api, writer, self._clock, token), turns, self._meter)
+        certificates = Certificates(
+            self.world, BuiltinSigner(), turns=turns, ledger=self._ledger, meter=self._meter, external=external
+        )
+        return turns, external, certificates
+
     def _writing_down(self, api: KubeApi) -> Ledger:
         return Ledger(
             api,
@@ -135,15 +145,14 @@ class Controller:
             wrote=self._meter.wrote,
         )
 
-    def _reconciling(self, api: KubeApi, intake: Intake, recorder: Recorder) -> Reconciler:
-        leadership, release = self._leadership, self._place.release
-        writer = Writer(
-            api,
-            recorder=recorder,
-            may_write=lambda: leadership.is_leader,
-            seen=intake.seen,
-            meter=self._meter,
+    def _writing(self, api: KubeApi, intake: Intake, recorder: Recorder) -> Writer:
+        leadership = self._leadership
+        return Writer(
+            api, recorder=recorder, may_write=lambda: leadership.is_leader, seen=intake.seen, meter=self._meter
         )
+
+    def _reconciling(self, api: KubeApi, writer: Writer) -> Reconciler:
+        release = self._place.release
         return Reconciler(
             world=self.world,
             api=api,
@@ -191,6 +200,7 @@ class Controller:
         finally:
             self._stopped()
             await asyncio.gather(*self._ended, return_exceptions=True)
+            await self._external.close()
 
     def _started(self) -> None:
         _log.info("leading: writing begins")

@@ -11,6 +11,8 @@ Result = Literal["done", "changed", "failed"]
 IssueFailure = Literal["NoAuthority", "SignerFailed", "ResultRefused", "NotRecorded"]
 """What came in the way of a certificate: no authority can sign, the signer failed, the result is not what was asked for, or it
 could not be written down in the ledger."""
+External = Literal["asked", "issued", "denied", "failed", "refused"]
+"""What became of a request to an external issuer; refused: what it signed broke a rule and was not published."""
 
 
 class Meter(Protocol):
@@ -49,6 +51,9 @@ class Meter(Protocol):
     def stands(self, ask: Callable[[], Standing]) -> None:
         """Whoever reads the numbers may ask how authorities and queue stand."""
 
+    def external(self, issuer: str, result: External) -> None:
+        """A request to an external issuer of this kind (as in `spec.issuer`) came to this."""
+
 
 class NoMeter:
     """Counts nothing."""
@@ -84,4 +89,7 @@ class NoMeter:
         """Forget it."""
 
     def stands(self, ask: Callable[[], Standing]) -> None:
+        """Forget it."""
+
+    def external(self, issuer: str, result: External) -> None:
         """Forget it."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Final, Protocol
 
 from bartizan.controller.authorities import Release
@@ -35,5 +36,7 @@ class Place:
     prober: str = ""
     """The name of the prober's ServiceAccount there; empty: there is no prober."""
     proof_age: timedelta = PROOF_AGE
+    vault_token: Path | None = None
+    """The file of the token to log in to Vault with; None: no Vault can be asked."""
     issuance_rate: float = DEFAULT_RATE
     """Certificates a second, at most."""

@@ -33,6 +33,7 @@ from bartizan.core.namespace import ACCESS_NAME, PROBES_NAME, NamespaceObserved,
 from bartizan.core.network.api_server import granted
 from bartizan.core.network.rollout import PATIENCE
 from bartizan.core.ownership import is_ours
+from bartizan.core.pki.external.said import plan_external_domain
 from bartizan.core.plan import Plan
 from bartizan.core.posture import CertificateOutcome, plan_failure, plan_policy
 from bartizan.core.reasons import Mode, Reason
@@ -153,6 +154,7 @@ class Reconciler:
         item = self._world.item(POLICY, key.namespace, key.name)
         if policy is None or item is None:
             self._meter.policy((key.namespace, key.name), None)
+            self._certificates.dropped((key.namespace, key.name))
             return Plan()
         snapshot = self._world.snapshot()
         governed = snapshot.mode(key.namespace) is not Mode.NOT_GOVERNED
@@ -218,6 +220,8 @@ class Reconciler:
             return Plan()
         if isinstance(domain, Unreadable):
             return plan_unreadable(domain, item, now)
+        if domain.spec.external:
+            return plan_external_domain(domain, item, now)
         return await self._authorities.plan(domain, item, now)
 
     async def _found(self, kind: Kind, namespace: str, name: str, *, look: bool = True) -> KubeObject | None:

@@ -10,7 +10,7 @@ from typing import Protocol
 from bartizan.api.names import KubeObject
 from bartizan.controller.errors import NotLeaderError
 from bartizan.controller.meter import Meter
-from bartizan.core.plan import Apply, Delete, Event, Plan
+from bartizan.core.plan import Apply, Delete, Event, FieldManager, Plan
 from bartizan.core.restarts import Evict
 from bartizan.kube.api import KubeApi
 from bartizan.kube.errors import KubeError
@@ -60,7 +60,7 @@ class Writer:
         if plan.status and (error := await self._try(plan.status)):
             return (error,)
         for event in plan.events:
-            self._check()
+            self.check()
             await self._recorder.record(event)
         return ()
 
@@ -71,7 +71,7 @@ class Writer:
             NotLeaderError: the Lease is lost.
             KubeError: the API server refused it.
         """
-        self._check()
+        self.check()
         answer = await self._api.apply(apply.item, manager=apply.manager, force=apply.force, status=apply.status)
         self._meter.wrote(apply.item["kind"], apply.manager)
         self._seen(answer)
@@ -84,23 +84,45 @@ class Writer:
             NotLeaderError: the Lease is lost.
             KubeError: the API server refused it, for a PodDisruptionBudget perhaps.
         """
-        self._check()
+        self.check()
         await self._api.evict(evict.ref, uid=evict.uid)
         self._meter.wrote(evict.ref.kind, "evict")
+
+    async def create(self, item: KubeObject, *, manager: FieldManager) -> KubeObject:
+        """Create one object, which must not exist, and return it as it then is.
+
+        Raises:
+            NotLeaderError: the Lease is lost.
+            KubeError: the API server refused it.
+        """
+        self.check()
+        answer = await self._api.create(item, manager=manager)
+        self._meter.wrote(item["kind"], manager)
+        return answer
+
+    async def delete(self, delete: Delete) -> None:
+        """Delete one object.
+
+        Raises:
+            NotLeaderError: the Lease is lost.
+            KubeError: the API server refused it.
+        """
+        self.check()
+        await self._api.delete(delete.ref, uid=delete.uid)
+        self._meter.wrote(delete.ref.kind, "delete")
 
     async def _try(self, write: Apply | Delete) -> KubeError | None:
         try:
             if isinstance(write, Apply):
                 await self.apply(write)
             else:
-                self._check()
-                await self._api.delete(write.ref, uid=write.uid)
-                self._meter.wrote(write.ref.kind, "delete")
+                await self.delete(write)
         except KubeError as error:
             return error
         return None
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raise NotLeaderError unless this replica may write."""
         if not self._may_write():
             raise NotLeaderError(
                 "the Lease is held by another replica, or could not be renewed: nothing more is written"

@@ -74,6 +74,12 @@ class Reason(StrEnum):
     """A Secret of that name exists and belongs to somebody else."""
     SECRET_CONTESTED = "SecretContested"  # noqa: S105 -- a reason, not a password
     """Somebody else keeps changing the Secret; the message names the field manager. It is put right less and less often."""
+    ISSUER_DENIED = "IssuerDenied"
+    """The TrustDomain's external issuer, or whoever approves for it, said no; it is asked again later."""
+    ISSUER_FAILED = "IssuerFailed"
+    """The external issuer cannot be asked or could not sign; it is asked again later."""
+    ISSUED_CERTIFICATE_REFUSED = "IssuedCertificateRefused"
+    """What the external issuer signed is not what was asked for and is not published; the message names the rule."""
     # CertificateServed (and NotProvable, where nothing can see it)
     SERVED = "Served"
     """Every pod was seen to serve the present certificate."""

@@ -65,6 +65,9 @@ class ControllerSettings:
     proof_max_age: timedelta = PROOF_AGE
     """BARTIZAN_PROOF_MAX_AGE: how long a probe proves an edge, as a duration such as 30m; at least 1m. The default is three of
     the prober's own intervals, so that one lost run does not cost the proof."""
+    vault_token_file: Path | None = None
+    """BARTIZAN_VAULT_TOKEN_FILE: the file of the ServiceAccount token that bartizan logs in to Vault with, read anew at each
+    login. Left out: no Vault can be asked. The chart sets it with issuers.vaultPKI.enabled."""
     workers: int = 4
     """BARTIZAN_WORKERS: keys looked at at once, 1 to 64. Four hide the API server's answer times; more only crowd it."""
     issuance_rate: int = int(DEFAULT_RATE)
@@ -100,6 +103,7 @@ def controller_settings(environ: Mapping[str, str]) -> ControllerSettings:
         if "proof_max_age" in given
         else defaults.proof_max_age,
         workers=_number("BARTIZAN_WORKERS", given.get("workers", str(defaults.workers)), _MOST_WORKERS),
+        vault_token_file=Path(given["vault_token_file"]) if "vault_token_file" in given else None,
         issuance_rate=_number(
             "BARTIZAN_ISSUANCE_RATE", given.get("issuance_rate", str(defaults.issuance_rate)), _MOST_ISSUED
         ),

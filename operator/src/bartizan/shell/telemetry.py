@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, Gauge, Histogram, disable_creat
 from prometheus_client import Counter as Count
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from bartizan.controller.meter import IssueFailure, Result
+from bartizan.controller.meter import External, IssueFailure, Result
 from bartizan.core.model import PolicyKey
 from bartizan.core.pki.standing import Standing
 from bartizan.shell.pki_telemetry import CertificateMetrics
@@ -45,6 +45,9 @@ class PrometheusMeter:
             registry=made,
         )
         self._certificates = CertificateMetrics(made)
+        self._external = Count(
+            "bartizan_issuer_requests", "Requests to external issuers.", ["issuer", "result"], registry=made
+        )
         self._leader = Gauge("bartizan_leader", "1 if this replica writes, else 0.", registry=made)
         self._webhook_authority = Gauge(
             "bartizan_webhook_authority_present",
@@ -122,6 +125,10 @@ class PrometheusMeter:
     def stands(self, ask: Callable[[], Standing]) -> None:
         """Ask `ask` at each scrape, while this replica writes."""
         self._certificates.standing.ask = ask
+
+    def external(self, issuer: str, result: External) -> None:
+        """Count what became of a request to an external issuer."""
+        self._external.labels(issuer, result).inc()
 
 
 async def serve_telemetry(address: Address, registry: CollectorRegistry, *, ready: Callable[[], bool]) -> web.AppRunner:

@@ -79,6 +79,7 @@ async def _run(settings: ControllerSettings) -> None:
             workers=settings.workers,
             prober=settings.prober,
             proof_age=settings.proof_max_age,
+            vault_token=settings.vault_token_file,
             issuance_rate=settings.issuance_rate,
         ),
         leadership=Leadership(api, settings.namespace, settings.lease_name, settings.identity, clock=clock),

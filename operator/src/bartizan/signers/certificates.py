@@ -99,7 +99,7 @@ def authority_builder(
     return (
         _builder(key, subject, times)
         .add_extension(x509.BasicConstraints(ca=True, path_length=path_length), critical=True)
-        .add_extension(_key_usage(signs_certificates=True), critical=True)
+        .add_extension(key_usage(signs_certificates=True), critical=True)
         .add_extension(
             x509.SubjectAlternativeName([x509.UniformResourceIdentifier(f"spiffe://{domain}")]), critical=False
         )
@@ -124,7 +124,7 @@ def leaf_builder(
     return (
         _builder(key, authority_name(common_name) if common_name else x509.Name([]), times)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_key_usage(signs_certificates=False), critical=True)
+        .add_extension(key_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
         .add_extension(x509.SubjectAlternativeName(names), critical=not common_name)
     )
@@ -163,7 +163,8 @@ def _builder(key: LeafKey, subject: x509.Name, times: Validity) -> x509.Certific
     )
 
 
-def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
+def key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    """Return what a key is for: signing certificates, or signing in a handshake."""
     return x509.KeyUsage(
         digital_signature=not signs_certificates,
         content_commitment=False,

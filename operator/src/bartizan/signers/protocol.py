@@ -1,4 +1,8 @@
-"""What the controller asks of whoever signs, so that another issuer can stand in for the built-in one."""
+"""What the controller asks of whoever signs.
+
+`Signer` is the built-in one: it has the keys and answers at once. `RemoteSigner` is everybody else: it is asked, and answers
+later, or never. The same promises hold for the certificates of both (tests/contract/issuers).
+"""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -6,8 +10,9 @@ from typing import Protocol
 
 from cryptography import x509
 
-from bartizan.core.model import TrustDomainView
+from bartizan.core.model import PolicyView, TrustDomainView
 from bartizan.core.pki.authority import Authority
+from bartizan.core.pki.external.asking import Answer, SigningRequest
 from bartizan.core.pki.profile import LeafProfile
 
 
@@ -49,4 +54,29 @@ class Signer(Protocol):
         Raises:
             AuthorityNotUsableError: `authority` cannot sign now.
         """
+        ...
+
+
+class RemoteSigner(Protocol):
+    """Has certificates signed by somebody else. Nothing here waits for that, and nothing judges what comes back."""
+
+    async def ask(self, policy: PolicyView, request: SigningRequest) -> None:
+        """Make the request. Every other request of the policy is removed first: never two are open.
+
+        Raises:
+            RemoteSignerError: the issuer cannot be asked.
+            BartizanError: the API server refused, or this replica may not write.
+        """
+        ...
+
+    async def poll(self, request: SigningRequest) -> Answer:
+        """Return how far the request has come.
+
+        Raises:
+            BartizanError: the API server could not be asked.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of what is under way; the object can be used again afterwards."""
         ...

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from bartizan.api.kinds import (
     BY_NAME,
+    CERTIFICATE_REQUEST,
     CILIUM_NETWORK_POLICY,
     CLUSTER_NETWORK_POLICY,
     EVENT,
@@ -21,6 +22,7 @@ from bartizan.api.kinds import (
     SECURITY_BASELINE,
     SERVICE,
     SERVICE_CIDR,
+    SIGNING_REQUEST,
     TRUST_DOMAIN,
     VALIDATING_BINDING,
     VALIDATING_POLICY,
@@ -43,6 +45,8 @@ _WITH_STATUS: Final = frozenset(
         VALIDATING_POLICY,
         CILIUM_NETWORK_POLICY,
         CLUSTER_NETWORK_POLICY,
+        CERTIFICATE_REQUEST,
+        SIGNING_REQUEST,
     }
 )
 _WITH_GENERATION: Final = frozenset(

@@ -4,6 +4,15 @@ from bartizan.api.v1alpha1.baseline import BaselineNetwork, BaselinePodSecurity,
 from bartizan.api.v1alpha1.common import ApiModel, LabelSelector, Requirement
 from bartizan.api.v1alpha1.identity import Confirm, Identity, Mtls, OnRotation, SecretRef
 from bartizan.api.v1alpha1.index import IndexEntry, PolicyIndexSpec
+from bartizan.api.v1alpha1.issuers import (
+    BuiltInIssuer,
+    CertManagerIssuer,
+    CSRSigner,
+    Issuer,
+    IssuerKind,
+    VaultAuth,
+    VaultPKIIssuer,
+)
 from bartizan.api.v1alpha1.network import (
     Decision,
     EgressPort,
@@ -38,7 +47,10 @@ __all__ = [
     "AuthorityStatus",
     "BaselineNetwork",
     "BaselinePodSecurity",
+    "BuiltInIssuer",
+    "CSRSigner",
     "CapabilitiesStatus",
+    "CertManagerIssuer",
     "CertificatePods",
     "CertificateStatus",
     "Condition",
@@ -53,6 +65,8 @@ __all__ = [
     "Identity",
     "IndexEntry",
     "IngressRule",
+    "Issuer",
+    "IssuerKind",
     "LabelSelector",
     "Mtls",
     "Network",
@@ -78,6 +92,8 @@ __all__ = [
     "ServiceSecurityPolicySpec",
     "TrustDomainSpec",
     "TrustDomainStatus",
+    "VaultAuth",
+    "VaultPKIIssuer",
     "VaultSource",
     "Workload",
     "WorkloadPeer",

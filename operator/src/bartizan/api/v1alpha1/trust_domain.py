@@ -6,6 +6,7 @@ from pydantic import ConfigDict, Field
 
 from bartizan.api.duration import Duration
 from bartizan.api.v1alpha1.common import ApiModel, cel, cel_rules
+from bartizan.api.v1alpha1.issuers import BuiltInIssuer, Issuer
 from bartizan.api.v1alpha1.status import Conditions
 
 
@@ -29,7 +30,7 @@ class Lifetimes(ApiModel):
 
 
 class TrustDomainSpec(ApiModel):
-    """A trust domain with bartizan's built-in authority."""
+    """A trust domain and who signs for it."""
 
     model_config = ConfigDict(
         json_schema_extra=cel_rules(
@@ -37,7 +38,11 @@ class TrustDomainSpec(ApiModel):
                 "self.domain == oldSelf.domain",
                 "domain cannot change: make a new TrustDomain",
                 fieldPath=".domain",
-            )
+            ),
+            cel(
+                "has(self.issuer.builtIn) || has(self.bundle)",
+                "an external issuer needs bundle: the roots that its certificates are verified with and peers trust",
+            ),
         )
     )
 
@@ -45,7 +50,17 @@ class TrustDomainSpec(ApiModel):
     """The SPIFFE trust domain, such as `prod.example.com`: the first part of every SPIFFE ID. SPIFFE allows 255 characters,
     the host of a URI only 253 (RFC 1034)."""
     lifetimes: Lifetimes = Lifetimes()
-    """How long authorities live."""
+    """How long authorities of the built-in issuer live."""
+    issuer: Issuer = Issuer(built_in=BuiltInIssuer())
+    """Who signs. Whoever changes it changes the roots: put the next ones into `bundle` first."""
+    bundle: str | None = Field(default=None, pattern=r"^-----BEGIN CERTIFICATE-----", max_length=32768)
+    """Roots to trust, PEM, at most 32768 characters. An external issuer's chains must end in one of them; with the built-in
+    issuer they are trusted beside its own roots."""
+
+    @property
+    def external(self) -> bool:
+        """Whether somebody else signs, so that bartizan keeps no authority for it."""
+        return self.issuer.kind != "builtIn"
 
 
 class AuthorityStatus(ApiModel):

@@ -216,5 +216,23 @@ _OF_ROTATION: Final[Mapping[str, Rule]] = {
     ),
     "confirm names a port that network.ports does not have": _confirms,
 }
-RULES: Final[Mapping[str, Rule]] = {**_OF_OBJECTS, **_OF_PEERS, **_OF_RULES, **_OF_THE_REST, **_OF_ROTATION}
+_OF_ISSUERS: Final[Mapping[str, Rule]] = {
+    "an issuer is exactly one of: builtIn, certManager, vaultPKI, csrSigner": lambda o, _: (
+        sum(_has(o, one) for one in ("builtIn", "certManager", "vaultPKI", "csrSigner")) == 1
+    ),
+    "an external issuer needs bundle: the roots that its certificates are verified with and peers trust": lambda o, _: (
+        _has(o, "bundle") or not _has(o, "issuer") or _has(o["issuer"], "builtIn")
+    ),
+    "signerName must be a third party's: Kubernetes' own signers refuse SPIFFE IDs": lambda o, f: (
+        not str(o.get(f)).startswith("kubernetes.io/")
+    ),
+}
+RULES: Final[Mapping[str, Rule]] = {
+    **_OF_OBJECTS,
+    **_OF_PEERS,
+    **_OF_RULES,
+    **_OF_THE_REST,
+    **_OF_ROTATION,
+    **_OF_ISSUERS,
+}
 """Every rule that judges an object alone. A rule about a change has nothing to say of a file."""

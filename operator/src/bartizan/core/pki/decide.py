@@ -7,7 +7,7 @@ certificate in a Secret that was otherwise edited is put right without a new key
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from cryptography import x509
 
@@ -68,6 +68,7 @@ class Refuse:
     message: str
 
 
+_OF_NO_USE: Final = frozenset({IssueReason.KEY_MISMATCH, IssueReason.EXPIRED, IssueReason.NOT_YET_VALID})
 Decision: TypeAlias = Keep | Issue | Refuse
 
 
@@ -75,13 +76,9 @@ def decide(request: CertificateInput) -> Decision:
     """Return what to do about the policy's certificate."""
     policy, secret = request.policy, request.secret
     name = policy.spec.secret_name(policy.name)
-    if secret is None:
-        return Issue(reason=IssueReason.SECRET_MISSING, message=f"there is no Secret {name} yet", force=False)
-    if refusal := _not_ours(policy, secret) or _unchangeable(policy, secret):
-        return refusal
-    leaf = read_certificate(secret)
-    if leaf is None:
-        return _unreadable(secret)
+    leaf = at_hand(policy, secret)
+    if not isinstance(leaf, LeafView):
+        return leaf
     expected = Expectation(
         namespace=policy.namespace,
         name=name,
@@ -102,6 +99,21 @@ def decide(request: CertificateInput) -> Decision:
             policy, to_pem((leaf.certificate, *(expected.chain_for(leaf) or ()))), leaf.key_pem, request.bundle_pem
         ),
     )
+
+
+def at_hand(policy: PolicyView, secret: KubeObject | None) -> LeafView | Issue | Refuse:
+    """Return the certificate in the policy's Secret, whoever signed it, or what to do where there is none to look at."""
+    if secret is None:
+        name = policy.spec.secret_name(policy.name)
+        return Issue(reason=IssueReason.SECRET_MISSING, message=f"there is no Secret {name} yet", force=False)
+    if refusal := _not_ours(policy, secret) or _unchangeable(policy, secret):
+        return refusal
+    return read_certificate(secret) or _unreadable(secret)
+
+
+def usable_until(decision: Issue) -> datetime | None:
+    """Return when the certificate to be replaced ends; None where it is of no use already."""
+    return decision.replaced.not_after if decision.replaced and decision.reason not in _OF_NO_USE else None
 
 
 def _unreadable(secret: KubeObject) -> Issue:

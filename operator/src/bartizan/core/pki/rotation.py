@@ -28,6 +28,7 @@ from bartizan.core.pki.authority import (
     UnreadableAuthority,
     read_authority,
 )
+from bartizan.core.pki.external.roots import further_roots
 from bartizan.core.pki.leaf import public_key_id
 from bartizan.core.pki.pem import signed_by, to_pem
 from bartizan.core.pki.remembered import known_authorities, remembered_roots
@@ -69,7 +70,7 @@ class AuthorityPlan:
     roots: tuple[Authority, ...]
     """The roots whose keys are at hand, oldest first."""
     bundle: tuple[x509.Certificate, ...]
-    """The roots to trust, oldest first; one whose key is lost is trusted until it ends."""
+    """The roots to trust, oldest first; one whose key is lost is trusted until it ends. Then those of `spec.bundle`."""
     expired: tuple[Authority, ...]
     """To be deleted."""
     lost: tuple[LostAuthority, ...]
@@ -115,7 +116,7 @@ def plan_authorities(
         signer=next((one for one in reversed(anchored) if one.stands_at(now)), None),
         issuing=anchored,
         roots=roots,
-        bundle=bundle,
+        bundle=(*bundle, *(one for one in further_roots(view, now) if one not in bundle)),
         expired=()
         if lost
         else tuple(one for one in found if one.not_after < now and one.generation < highest[one.role]),
