@@ -58,11 +58,12 @@ def test_no_403_is_in_any_log(shop) -> None:
 
 
 def test_every_write_is_a_server_side_apply_by_a_named_manager(calls) -> None:
-    """Every write but a deletion is an apply patch whose field manager is one of bartizan's own."""
+    """Every write but a deletion and an eviction is an apply patch whose field manager is one of bartizan's own."""
     strangers = [
         (call["verb"], call["requestURI"])
         for call in calls
         if call["verb"] in WRITES - {"delete"}
+        and call["objectRef"].get("subresource") != "eviction"
         and not parse_qs(urlparse(call["requestURI"]).query).get("fieldManager", [""])[0].startswith("bartizan/")
     ]
     assert strangers == []

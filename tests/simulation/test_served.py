@@ -159,6 +159,19 @@ async def test_pods_that_do_not_reload_are_replaced_one_at_a_time(two):
     await two(orders(), then)
 
 
+async def test_an_authority_is_in_use_as_long_as_it_is_seen(two):
+    """The last moment at which a certificate of each authority was seen served, by the id under which it is to be retired."""
+
+    async def then(cluster, pods):
+        await cluster.clock.advance(timedelta(minutes=5))
+        moment = cluster.clock.now()
+        await pods.probe()
+        authority = cluster.kube.peek(at(POLICY, "orders"))["status"]["certificate"]["authority"]
+        assert cluster.controller._reconciler._served.authorities() == {authority: moment}
+
+    await two(orders(), then)
+
+
 async def test_a_disruption_budget_is_waited_for_and_told(two):
     """While the API server says no, the condition says so, nothing else goes, and the same pod is asked for again."""
     refusal = TooManyRequestsError("no", causes=(Cause("DisruptionBudget", "", "needs 2"),))
@@ -173,7 +186,7 @@ async def test_a_disruption_budget_is_waited_for_and_told(two):
             "pod orders-1 is to be evicted and may not leave yet: its PodDisruptionBudget allows no" in said(cluster)[1]
         )
         assert evicted(cluster) == []
-        await cluster.settle(12)
+        await cluster.settle(16)
         assert evicted(cluster) == ["orders-1"]
 
     await two(orders(), then)

@@ -29,7 +29,7 @@ def test_the_verb_refuses_what_it_cannot_read(tmp_path):
     refused = subprocess.run(verb, env=environment, capture_output=True, text=True, check=False)
     assert (refused.returncode, refused.stderr) == (
         2,
-        "bartizan: BARTIZAN_PROBE: the targets are no JSON list of [IP address, port, 1 if awaited else 0]\n",
+        "bartizan: BARTIZAN_PROBE: the targets are no JSON list of [IP address, port, 1 if awaited else 0, and 1 if asked for its certificate]\n",
     )
 
 

@@ -19,6 +19,7 @@ SINCE = datetime(2026, 6, 1, 12, tzinfo=UTC)
 WITHIN = timedelta(minutes=10)
 DEADLINE = SINCE + WITHIN
 NOW = SINCE + timedelta(minutes=30)
+ENDS = SINCE + timedelta(hours=24)
 NEW, OLD, STRANGE = ("a" * 64, "01"), ("b" * 64, "01"), ("c" * 64, "02")
 PORTS = [{"name": "https", "port": 8443}, {"name": "admin", "port": 9000}]
 
@@ -44,7 +45,9 @@ def saw(number, leaf, *, port="8443/TCP", at=NOW - timedelta(minutes=1)):
     parts = {"of": "shop/orders", "pod": f"orders-{number}", "uid": f"uid-{number}", "port": port, "at": at}
     if isinstance(leaf, str):
         return ServedSighting(**parts, seen=leaf)
-    return ServedSighting(**parts, seen="Certificate", fingerprint=leaf[0], authority=leaf[1], serial="1")
+    return ServedSighting(
+        **parts, seen="Certificate", fingerprint=leaf[0], authority=leaf[1], serial="1", not_after=ENDS
+    )
 
 
 BOTH = (pod(1), pod(2))
@@ -54,7 +57,7 @@ def an_input(*sightings, policy=None, pods=BOTH, **changes):
     """Two pods, asked on what a policy without a rule is asked on."""
     known = {
         "policy": policy or a_policy(confirm={"port": "https"}), "mode": Mode.ENFORCE, "probed": True, "edges": (edge(),),
-        "issued": Issued(shared=IssuedLeaf(authority="01", serial="1", fingerprint=NEW[0], since=SINCE), authorities=frozenset({"01"})),
+        "issued": Issued(shared=IssuedLeaf(authority="01", not_after=ENDS, fingerprint=NEW[0], since=SINCE), authorities=frozenset({"01"})),
         "pods": pods, "sightings": sightings, "now": NOW,
     }  # fmt: skip
     return ServedInput(**{**known, **changes})
@@ -103,8 +106,10 @@ def test_the_counts_say_how_far_it_has_come():
 
 
 def test_a_pod_s_own_certificate_counts_for_it_alone():
-    """Where each pod has a certificate of its own, it is held against that one; by authority and serial if no more is known."""
-    own = {f"uid-{n}": IssuedLeaf(authority="01", serial=f"{n}", since=SINCE) for n in (1, 2)}
+    """Where each pod has a certificate of its own, it is held against that one; by authority and end if no more is known."""
+    own = {
+        f"uid-{n}": IssuedLeaf(authority="01", not_after=ENDS if n == 1 else ENDS + WITHIN, since=SINCE) for n in (1, 2)
+    }
     found = judge_served(an_input(saw(1, NEW), saw(2, NEW), issued=Issued(own=own, authorities=frozenset({"01"}))))
     assert "orders-2 still served an older certificate" in found.observation.message
 
@@ -175,7 +180,7 @@ def test_what_was_issued_is_read_from_the_secret():
     issuer = pki.plan().signer.certificate
     found = issued_in(secret, now=ISSUED + timedelta(days=1))
     assert (found.since, found.authority) == (ISSUED, own_key_id(issuer))
-    assert (len(found.fingerprint), found.serial != "") == (64, True)
+    assert (len(found.fingerprint), found.not_after) == (64, ISSUED + timedelta(hours=24))
     assert issued_in({**secret, "data": {}}, now=ISSUED) is None
     assert issued_in(None, now=ISSUED) is None
     assert leaf_of(issuer).authority == own_key_id(pki.plan().roots[0].certificate)

@@ -5,6 +5,7 @@ the policy may wait for that. It is done after the status has said which pod was
 cluster no faster than one in a second: a rotation makes every policy want restarts at once.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -16,6 +17,7 @@ from bartizan.api.kinds import POD, SECRET
 from bartizan.api.names import KubeObject
 from bartizan.api.v1alpha1 import EdgeStatus, Restarted
 from bartizan.controller.certificates import Certificates
+from bartizan.controller.probed import last_served
 from bartizan.controller.world import World
 from bartizan.controller.writer import Writer
 from bartizan.core.model import PolicyKey, PolicyView, TrustDomainView
@@ -62,7 +64,8 @@ class Served:
         if status is not None:
             if found.step.evict:
                 self._chosen[policy.key] = found.step.evict
-            status = status.model_copy(update={"pods": found.pods, "restarted": found.step.restarted})
+            pods = found.pods or status.pods
+            status = status.model_copy(update={"pods": pods, "restarted": found.step.restarted})
         waits = [wait for wait in (certificate.look_after, found.look_after) if wait is not None]
         return replace(
             certificate,
@@ -102,6 +105,20 @@ class Served:
         domain = self._world.trust_domain(policy.spec.identity.trust_domain)
         known = self._certificates.authorities(domain, now).issuing if isinstance(domain, TrustDomainView) else ()
         return Issued(shared=shared, authorities=frozenset(own_key_id(one.certificate) for one in known))
+
+    def authorities(self) -> Mapping[str, datetime]:
+        """Return when a probe was last shown a certificate of each issuing authority, by bartizan's id of it.
+
+        Whoever concludes something from what is missing must have waited since this process began: it remembers no longer.
+        """
+        now, seen = self._clock.now(), self._world.probed.authorities()
+        found: dict[str, datetime] = {}
+        for domain in self._world.snapshot().trust_domains.values():
+            pairs = [
+                (one.id, own_key_id(one.certificate)) for one in self._certificates.authorities(domain, now).issuing
+            ]
+            found.update(last_served(pairs, seen))
+        return found
 
     async def act(self, key: PolicyKey) -> None:
         """Evict what was chosen with what has been said now, if it is not too soon after the last eviction of all.

@@ -16,7 +16,9 @@ from bartizan.core.served.pods import PodFacts
 PATIENCE: Final = timedelta(minutes=10)
 """How long the next one waits for as many ready pods as there were: the workload may have been scaled down meanwhile."""
 GLANCE: Final = timedelta(seconds=5)
-"""How often it is looked whether the next one may go: no event tells that a budget allows it."""
+"""How often it is looked whether the next one may go."""
+REFUSED: Final = timedelta(seconds=15)
+"""How often it is asked again for one that may not go: no event tells that a budget allows it."""
 _NAMED: Final = 3
 
 
@@ -74,7 +76,8 @@ def next_restart(
     kept = last if chosen else Restarted(pod=pod.name, uid=pod.uid, at=now.replace(microsecond=0), of=len(known))
     held = f"pod {pod.name} is to be evicted" + (f" and may not leave yet: {refused}" if chosen and refused else "")
     ref = ObjectRef(api_version="v1", kind="Pod", namespace=pod.namespace, name=pod.name)
-    return Step(evict=Evict(ref=ref, uid=pod.uid), restarted=kept, words=(*words, held), look_after=GLANCE)
+    again = REFUSED if chosen and refused else GLANCE
+    return Step(evict=Evict(ref=ref, uid=pod.uid), restarted=kept, words=(*words, held), look_after=again)
 
 
 def _waits(pods: tuple[PodFacts, ...], wanted: Mapping[str, str], last: Restarted | None, now: datetime) -> str:

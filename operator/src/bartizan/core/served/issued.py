@@ -19,10 +19,10 @@ class IssuedLeaf:
 
     authority: str
     """The key identifier of the authority that signed it, hex."""
-    serial: str
-    """Hex, without leading zeros."""
+    not_after: datetime
+    """Its last moment, whole seconds."""
     fingerprint: str = ""
-    """SHA-256 of it, hex; empty where it was not kept: authority and serial tell as much (RFC 5280 section 4.1.2.2)."""
+    """SHA-256 of it, hex; empty where it was not kept: of one pod's certificates, authority and end tell which it is."""
     since: datetime
     """From when on it is there to be loaded."""
 
@@ -30,7 +30,7 @@ class IssuedLeaf:
         """Whether this very certificate was served."""
         if self.fingerprint:
             return seen.fingerprint == self.fingerprint
-        return (seen.authority, seen.serial) == (self.authority, self.serial)
+        return (seen.authority, seen.not_after) == (self.authority, self.not_after)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,4 +65,4 @@ def issued_in(secret: KubeObject | None, *, now: datetime) -> IssuedLeaf | None:
     if leaf is None:
         return None
     since = min(certificates[0].not_valid_before_utc + BACKDATE, now)
-    return IssuedLeaf(authority=leaf.authority, serial=leaf.serial, fingerprint=leaf.fingerprint, since=since)
+    return IssuedLeaf(authority=leaf.authority, not_after=leaf.not_after, fingerprint=leaf.fingerprint, since=since)
