@@ -9,7 +9,7 @@ import pytest
 
 from bartizan.controller.meter import IssueFailure
 from bartizan.core.pki.standing import AuthorityStanding, DomainStanding, Standing
-from bartizan.core.reasons import Reason
+from bartizan.core.reasons import ConditionType, Reason
 from bartizan.shell.telemetry import PrometheusMeter
 from bartizan.webhook.metrics import WebhookMetrics
 from judges import Alerts
@@ -89,6 +89,13 @@ def test_alerts_compare_with_reasons_that_exist(prometheus, groups) -> None:
     named = {one.labels["reason"] for one in prometheus.read(groups).selectors if "reason" in one.labels}
     assert named == {"ResultRefused", "CAKeyLost"}
     assert named <= {*Reason, *get_args(IssueFailure)}
+
+
+def test_alerts_compare_with_conditions_that_exist(prometheus, groups) -> None:
+    """A condition that a rule names is one that policies have."""
+    named = {one.labels["condition"] for one in prometheus.read(groups).selectors if "condition" in one.labels}
+    assert named == {"CertificateReady", "CertificateServed"}
+    assert named <= {*ConditionType}
 
 
 def test_every_alert_says_what_and_how_bad(groups) -> None:

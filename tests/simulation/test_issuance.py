@@ -85,3 +85,21 @@ async def test_renewals_go_by_what_ends_first(rig):
         await cluster.settle(15)
         assert issued(cluster) == sorted(NAMES, key=lambda name: before[name].not_after)
         assert {name: ready(cluster, name) for name in NAMES} == told
+
+
+async def test_another_kind_of_key_is_waited_for_in_silence(rig):
+    """When all are to have another kind of key, who waits keeps a certificate that peers accept, and its condition."""
+    names = [f"svc-{number:02d}" for number in range(20)]
+    ed25519 = {"key": {"algorithm": "Ed25519"}}
+    async with rig(a_namespace(), *(a_policy(name) for name in names), issuance_rate=1) as cluster:
+        await cluster.settle(25)
+        told = {name: ready(cluster, name) for name in names}
+        for name in names:
+            item = cluster.kube.peek(at(POLICY, name))
+            cluster.kube.put({**item, "spec": {**item["spec"], "mtls": ed25519}})
+        for _ in range(3):
+            await cluster.settle(6)
+            assert {name: ready(cluster, name) for name in names} == told
+        await cluster.settle(10)
+        kinds = {read_certificate(cluster.kube.peek(at(SECRET, f"{name}-tls"))).key_algorithm for name in names}
+        assert kinds == {"Ed25519"}

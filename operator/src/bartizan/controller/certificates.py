@@ -37,7 +37,9 @@ from bartizan.signers.protocol import Signer
 
 _PATIENCE: Final = timedelta(seconds=10)
 """How long a policy waits for its turn at the signer before that is said: at a cold start most wait for less."""
-_STILL_GOOD: Final = frozenset({IssueReason.RENEWAL_DUE, IssueReason.LIFETIME_CHANGED})
+_STILL_GOOD: Final = frozenset(
+    {IssueReason.RENEWAL_DUE, IssueReason.LIFETIME_CHANGED, IssueReason.KEY_ALGORITHM_CHANGED}
+)
 """Why a certificate is replaced of which nothing is to be said while it waits: peers accept it as before."""
 _CACHED_FOR: Final = timedelta(seconds=60)
 """How long the plan of a trust domain's authorities is reused while its objects stay the same: it verifies signatures."""
