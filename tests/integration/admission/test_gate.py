@@ -6,6 +6,7 @@ import pytest
 
 from bartizan.core.admission import judge, refusal, review, warning
 from waiting import eventually
+from workload_kinds import around
 
 pytestmark = pytest.mark.api
 
@@ -32,35 +33,7 @@ def a_pod(name="p", *, labels=None, account="orders", container=None, **spec):
 
 def wrapped(kind, pod, name="w"):
     """A workload whose pods are `pod`."""
-    labels = pod["metadata"]["labels"]
-    spec = {**pod["spec"], **({"restartPolicy": "Never"} if kind in {"Job", "CronJob"} else {})}
-    template = {"metadata": {"labels": labels}, "spec": spec}
-    meta = {"name": name}
-    if kind == "PodTemplate":
-        return {"apiVersion": "v1", "kind": kind, "metadata": meta, "template": template}
-    if kind == "CronJob":
-        return {
-            "apiVersion": "batch/v1",
-            "kind": kind,
-            "metadata": meta,
-            "spec": {"schedule": "0 3 * * *", "jobTemplate": {"spec": {"template": template}}},
-        }
-    if kind == "Job":
-        return {"apiVersion": "batch/v1", "kind": kind, "metadata": meta, "spec": {"template": template}}
-    if kind == "ReplicationController":
-        return {
-            "apiVersion": "v1",
-            "kind": kind,
-            "metadata": meta,
-            "spec": {"replicas": 0, "selector": labels, "template": template},
-        }
-    more = {"serviceName": "w"} if kind == "StatefulSet" else {}
-    return {
-        "apiVersion": "apps/v1",
-        "kind": kind,
-        "metadata": meta,
-        "spec": {"selector": {"matchLabels": labels}, "template": template, **more},
-    }
+    return around(kind, {"metadata": {"labels": pod["metadata"]["labels"]}, "spec": pod["spec"]}, name)
 
 
 def told(message):
@@ -181,17 +154,22 @@ def test_injection_changes_nothing_twice(api):
     assert (second["spec"], second["metadata"]["annotations"]) == (first["spec"], first["metadata"]["annotations"])
 
 
+def annotated(key, value):
+    """Returns what gives a pod one annotation of the Vault Agent Injector."""
+    return lambda pod: pod["metadata"].update(annotations={f"vault.hashicorp.com/{key}": value})
+
+
 CONFLICTS = {
     "a Vault secret more": (
-        lambda pod: pod["metadata"].update(annotations={"vault.hashicorp.com/agent-inject-secret-root": "secret/root"}),
+        annotated("agent-inject-secret-root", "secret/root"),
         'J-01 injected annotations: pod sets metadata.annotations["vault.hashicorp.com/agent-inject-secret-root"]="secret/root"; allowed: unset; fix: remove it: ',
     ),
     "another agent image": (
-        lambda pod: pod["metadata"].update(annotations={"vault.hashicorp.com/agent-image": "evil"}),
+        annotated("agent-image", "evil"),
         'J-01 injected annotations: pod sets metadata.annotations["vault.hashicorp.com/agent-image"]="evil"; allowed: unset',
     ),
     "the injector's mark without its container": (
-        lambda pod: pod["metadata"].update(annotations={"vault.hashicorp.com/agent-inject-status": "injected"}),
+        annotated("agent-inject-status", "injected"),
         'J-01 injected annotations: pod sets metadata.annotations["vault.hashicorp.com/agent-inject-status"]="injected"; allowed: unset, or "injected" from the Vault Agent Injector beside its container',
     ),
     "a Vault role under a policy without secrets": (
@@ -202,11 +180,11 @@ CONFLICTS = {
         'by policy "team": J-01 injected annotations: pod sets metadata.annotations["vault.hashicorp.com/role"]="orders"; allowed: unset',
     ),
     "another Vault role": (
-        lambda pod: pod["metadata"].update(annotations={"vault.hashicorp.com/role": "admin"}),
+        annotated("role", "admin"),
         'J-01 injected annotations: pod sets metadata.annotations["vault.hashicorp.com/role"]="admin"; allowed: "orders"',
     ),
     "injection switched off": (
-        lambda pod: pod["metadata"].update(annotations={"vault.hashicorp.com/agent-inject": "false"}),
+        annotated("agent-inject", "false"),
         'J-01 injected annotations: pod sets metadata.annotations["vault.hashicorp.com/agent-inject"]="false"; allowed: "true"',
     ),
     "another Secret as identity": (

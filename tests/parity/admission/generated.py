@@ -4,6 +4,7 @@ import random
 
 from bartizan.core.checks.check import Scope
 from bartizan.core.checks.registry import ALL
+from workload_kinds import around
 
 LEVELLED = frozenset(
     check.info.id for check in ALL if check.info.standard is not None and check.scope is Scope.COVERAGE
@@ -76,31 +77,7 @@ def a_workload(chance: random.Random, kind: str) -> dict:
     pod = a_pod(chance)
     labels = pod["metadata"]["labels"] or {"any": "label"}
     template = {"metadata": {"labels": labels, "annotations": pod["metadata"]["annotations"]}, "spec": pod["spec"]}
-    meta = {"name": "w"}
-    if kind == "PodTemplate":
-        return {"apiVersion": "v1", "kind": kind, "metadata": meta, "template": template}
-    if kind == "CronJob":
-        template["spec"]["restartPolicy"] = "Never"
-        return {
-            "apiVersion": "batch/v1",
-            "kind": kind,
-            "metadata": meta,
-            "spec": {"schedule": "0 3 * * *", "jobTemplate": {"spec": {"template": template}}},
-        }
-    if kind == "ReplicationController":
-        return {
-            "apiVersion": "v1",
-            "kind": kind,
-            "metadata": meta,
-            "spec": {"replicas": 0, "selector": labels, "template": template},
-        }
-    more = {"serviceName": "w"} if kind == "StatefulSet" else {}
-    return {
-        "apiVersion": "apps/v1",
-        "kind": kind,
-        "metadata": meta,
-        "spec": {"selector": {"matchLabels": labels}, "template": template, **more},
-    }
+    return around(kind, template)
 
 
 def _container(chance: random.Random, name: str, volumes: list) -> dict:

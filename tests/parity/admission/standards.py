@@ -10,6 +10,7 @@ from bartizan.core.index import compile_index
 from bartizan.testing.builders import HARDENED_CONTAINER, HARDENED_POD, a_policy_view
 from integration.admission.live import PLURALS
 from judges.pod_security import Fixture
+from workload_kinds import around
 
 NAME = "fixture"
 KINDS = tuple(kind for kind in PLURALS if kind in {
@@ -103,21 +104,5 @@ def moved(pod: dict, field: str) -> dict:
 
 def wrapped(kind: str, pod: dict) -> dict:
     """Return a workload of a kind whose pods are `pod`."""
-    group = {"CronJob": "batch/v1", "Job": "batch/v1", "PodTemplate": "v1", "ReplicationController": "v1"}
-    spec = {**pod["spec"], **({"restartPolicy": "Never"} if kind in {"Job", "CronJob"} else {})}
-    labels = pod["metadata"]["labels"]
-    template = {
-        "metadata": {"labels": labels, "annotations": pod["metadata"].get("annotations") or {}},
-        "spec": spec,
-    }
-    whole = {"apiVersion": group.get(kind, "apps/v1"), "kind": kind, "metadata": {"name": "w"}}
-    if kind == "PodTemplate":
-        return {**whole, "template": template}
-    if kind == "CronJob":
-        return {**whole, "spec": {"schedule": "0 3 * * *", "jobTemplate": {"spec": {"template": template}}}}
-    if kind == "Job":
-        return {**whole, "spec": {"template": template}}
-    if kind == "ReplicationController":
-        return {**whole, "spec": {"replicas": 0, "selector": labels, "template": template}}
-    more = {"serviceName": "w"} if kind == "StatefulSet" else {}
-    return {**whole, "spec": {"selector": {"matchLabels": labels}, "template": template, **more}}
+    meta = {"labels": pod["metadata"]["labels"], "annotations": pod["metadata"].get("annotations") or {}}
+    return around(kind, {"metadata": meta, "spec": pod["spec"]})

@@ -20,7 +20,7 @@ from bartizan.core.plan import Apply, Delete
 from bartizan.core.reasons import Mode
 from bartizan.core.select import covering
 from bartizan.testing import a_policy
-from property.network.worlds import FLOW_PORTS, World
+from property.network.worlds import World, flows_between
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 Place = tuple[str, str]
@@ -157,12 +157,4 @@ def _place(item: KubeObject) -> Place:
 
 def _flows(pods: Iterable[Endpoint]) -> list[Flow]:
     """Return the flows between pods, and between pods and a few addresses outside."""
-    outside = [ExternalEndpoint(ip=ip) for ip in PROBED]
-    ends = [*pods, *outside]
-    return [
-        Flow(source=source, destination=destination, port=port, protocol=protocol)
-        for source in ends
-        for destination in ends
-        if isinstance(source, Endpoint) or isinstance(destination, Endpoint)
-        for port, protocol in FLOW_PORTS
-    ]
+    return flows_between([*pods, *(ExternalEndpoint(ip=ip) for ip in PROBED)])

@@ -27,7 +27,28 @@ def changes(draw):
     for key in draw(st.lists(st.sampled_from([("shop", "new"), ("bank", "new")]), max_size=1)):
         policies[key] = draw(specs("web"))
     draw(agreements(policies))
+    for turn in draw(st.lists(st.sampled_from((crossed, taken_over)), max_size=2, unique=True)):
+        key, other = draw(st.tuples(st.sampled_from(sorted(old.policies)), st.sampled_from(sorted(old.policies))))
+        turn(old.policies, policies, key, other)
     return Rolling(old, replace(old, policies=policies))
+
+
+def crossed(before, after, caller, called):
+    """The called side closes what the caller opens only now: in between nothing of it may be open. Chance alone seldom does."""
+    port = {"name": "a", "port": 80}
+    for policies, is_new in ((before, False), (after, True)):
+        network = policies[called]["network"] = {**policies[called]["network"], "ports": [port]}
+        source = {"workload": {"namespace": caller[0], **policies[caller]["workload"]}}
+        network["ingress"] = [] if is_new else [{"from": source, "ports": []}]
+        target = {"workload": {"namespace": called[0], **policies[called]["workload"]}}
+        call = {"to": target, "ports": [{"port": 80}], "reason": "because"}
+        policies[caller]["network"] = {**policies[caller]["network"], "egress": [call] if is_new else []}
+
+
+def taken_over(before, after, key, _other):
+    """Another policy selects the pods with the same rules from now on: what they may in both is never cut."""
+    after[key[0], "new"] = deepcopy(before[key])
+    after[key] = {**after[key], "workload": {"selector": {"matchLabels": {"app": "nobody"}}}}
 
 
 @MODERATE

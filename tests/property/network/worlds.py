@@ -3,6 +3,7 @@
 The pools are small on purpose: names, labels and ports must collide for edges to come about.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -35,6 +36,17 @@ METADATA = (
 )
 PORT_POOL = ({"name": "a", "port": 80}, {"name": "b", "port": 81}, {"name": "c", "port": 80, "protocol": "UDP"}, {"name": "d", "port": 53})  # fmt: skip
 FLOW_PORTS = ((53, "TCP"), (53, "UDP"), (80, "TCP"), (80, "UDP"), (81, "TCP"), (82, "TCP"))
+
+
+def flows_between(ends: Sequence[Endpoint | ExternalEndpoint]) -> list[Flow]:
+    """Return every flow between the ends that has a pod at one of them at least."""
+    return [
+        Flow(source=source, destination=destination, port=port, protocol=protocol)
+        for source in ends
+        for destination in ends
+        if isinstance(source, Endpoint) or isinstance(destination, Endpoint)
+        for port, protocol in FLOW_PORTS
+    ]
 
 
 @dataclass(frozen=True)
@@ -80,14 +92,7 @@ class World:
 
     def flows(self) -> list[Flow]:
         """Return every flow that has a pod at one end at least."""
-        ends = [*self.pods, *(ExternalEndpoint(ip=ip) for ip in (*OUTSIDE, *METADATA))]
-        return [
-            Flow(source=source, destination=destination, port=port, protocol=protocol)
-            for source in ends
-            for destination in ends
-            if isinstance(source, Endpoint) or isinstance(destination, Endpoint)
-            for port, protocol in FLOW_PORTS
-        ]
+        return flows_between([*self.pods, *(ExternalEndpoint(ip=ip) for ip in (*OUTSIDE, *METADATA))])
 
     def with_rules(self, key: tuple[str, str], direction: str, rules: list[Any]) -> "World":
         """Return the same world with another list of rules in one policy."""

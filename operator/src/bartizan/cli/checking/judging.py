@@ -234,12 +234,10 @@ def _packed(item: KubeObject) -> bytes:
 def _twice(item: KubeObject, place: Place) -> Finding:
     return about(
         item,
-        check=TWICE.id,
-        title=TWICE.title,
+        TWICE,
         severity=severity(TWICE.id),
         path="metadata.name",
         message=f"is there already, in {place}; that one was judged",
-        fix=TWICE.fix,
     )
 
 

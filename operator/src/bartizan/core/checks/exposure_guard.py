@@ -7,9 +7,10 @@ had is let through, unless it is led to other pods or ports: whoever tidies a ma
 
 from typing import Final
 
-from bartizan.api.kinds import SECURITY_BASELINE, VALIDATING_BINDING, VALIDATING_POLICY
+from bartizan.api.kinds import SECURITY_BASELINE
 from bartizan.api.names import DEFAULT_NAME, KubeObject
-from bartizan.core.checks.settings import LABELS, AdmissionSettings
+from bartizan.core.checks.objects import denying
+from bartizan.core.checks.settings import AdmissionSettings
 
 NAME: Final = "bartizan-guard-exposure"
 
@@ -56,12 +57,7 @@ def exposure_guard(settings: AdmissionSettings) -> list[KubeObject]:
             }
         ],
     }
-    binding = {
-        "policyName": NAME,
-        "paramRef": {"name": DEFAULT_NAME, "parameterNotFoundAction": "Allow"},
-        "validationActions": ["Deny"],
-    }
-    return [_object(VALIDATING_POLICY.kind, spec), _object(VALIDATING_BINDING.kind, binding)]
+    return denying(NAME, spec, paramRef={"name": DEFAULT_NAME, "parameterNotFoundAction": "Allow"})
 
 
 def _variables() -> list[KubeObject]:
@@ -77,8 +73,3 @@ def _variables() -> list[KubeObject]:
         {"name": "kept", "expression": f"({_SAME_WAY}) ? {before} : []"},
         {"name": "doors", "expression": f"!variables.judged ? [] : {now}.filter(d, !(d in variables.kept))"},
     ]
-
-
-def _object(kind: str, spec: KubeObject) -> KubeObject:
-    meta = {"name": NAME, "labels": LABELS}
-    return {"apiVersion": VALIDATING_POLICY.api_version, "kind": kind, "metadata": meta, "spec": spec}

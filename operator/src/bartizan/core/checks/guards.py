@@ -8,11 +8,11 @@ Who may answer callers and widen policies is told in `widening`.
 
 from typing import Final
 
-from bartizan.api.kinds import VALIDATING_BINDING, VALIDATING_POLICY
 from bartizan.api.names import ENFORCEMENT_LABEL, GROUP, KubeObject
 from bartizan.core.checks import widening
 from bartizan.core.checks.access_guards import bindings_guard, grants_guard, roles_guard
-from bartizan.core.checks.settings import LABEL_VALUES, LABELS, AdmissionSettings
+from bartizan.core.checks.objects import denying
+from bartizan.core.checks.settings import LABEL_VALUES, AdmissionSettings
 
 _MAY_GOVERN: Final = f"authorizer.group('{GROUP}').resource('securitybaselines').check('govern').allowed()"
 _GOVERN_HINT: Final = "the RBAC verb govern on securitybaselines.bartizan.dev; fix: ask the platform team"
@@ -113,7 +113,6 @@ def _guard(
     validations: list[KubeObject],
     conditions: list[KubeObject],
 ) -> list[KubeObject]:
-    meta = {"name": f"bartizan-guard-{name}", "labels": LABELS}
     spec: KubeObject = {
         "failurePolicy": "Fail",
         "matchConstraints": {"matchPolicy": "Equivalent", "resourceRules": [rule]},
@@ -121,13 +120,4 @@ def _guard(
         **({"variables": variables} if variables else {}),
         "validations": validations,
     }
-    binding = {"policyName": meta["name"], "validationActions": ["Deny"]}
-    return [
-        {"apiVersion": VALIDATING_POLICY.api_version, "kind": VALIDATING_POLICY.kind, "metadata": meta, "spec": spec},
-        {
-            "apiVersion": VALIDATING_BINDING.api_version,
-            "kind": VALIDATING_BINDING.kind,
-            "metadata": meta,
-            "spec": binding,
-        },
-    ]
+    return denying(f"bartizan-guard-{name}", spec)

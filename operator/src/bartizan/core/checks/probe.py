@@ -9,11 +9,11 @@ agent that fetches the service's secrets has no business in a probe.
 
 from typing import Final
 
-from bartizan.api.kinds import VALIDATING_BINDING, VALIDATING_POLICY
 from bartizan.api.names import ENFORCEMENT_LABEL, GROUP, PROBE_LABEL, KubeObject
 from bartizan.api.v1alpha1 import PolicyStatus
 from bartizan.core.checks.access_guards import PROBES_ROLE
-from bartizan.core.checks.settings import LABELS, AdmissionSettings
+from bartizan.core.checks.objects import denying
+from bartizan.core.checks.settings import AdmissionSettings
 from bartizan.core.network.probe_pod import LIVES, NAME_PREFIX, NEVER, OPT_OUTS, ORDERS_VARIABLE, VERB
 from bartizan.core.network.probe_wire import ANSWER_FILE
 
@@ -157,7 +157,6 @@ def _guard(
     *,
     where: KubeObject | None = None,
 ) -> list[KubeObject]:
-    meta = {"name": name, "labels": LABELS}
     spec = {
         "failurePolicy": "Fail",
         "matchConstraints": {
@@ -168,13 +167,4 @@ def _guard(
         "matchConditions": [{"name": "prober", "expression": is_prober(settings)}],
         "validations": [{"expression": expression, "message": message, "reason": "Forbidden"}],
     }
-    binding = {"policyName": name, "validationActions": ["Deny"]}
-    return [
-        {"apiVersion": VALIDATING_POLICY.api_version, "kind": VALIDATING_POLICY.kind, "metadata": meta, "spec": spec},
-        {
-            "apiVersion": VALIDATING_BINDING.api_version,
-            "kind": VALIDATING_BINDING.kind,
-            "metadata": meta,
-            "spec": binding,
-        },
-    ]
+    return denying(name, spec)

@@ -6,7 +6,7 @@ the policy itself, not only in its binding: a policy that cannot be configured (
 matches, and that must never be a namespace that only warns.
 """
 
-from typing import Any, Final
+from typing import Final
 
 from bartizan.api.kinds import (
     MUTATING_BINDING,
@@ -14,13 +14,13 @@ from bartizan.api.kinds import (
     POLICY_INDEX,
     VALIDATING_BINDING,
     VALIDATING_POLICY,
-    Kind,
 )
 from bartizan.api.names import ENFORCEMENT_LABEL, INDEX_NAME, KubeObject
 from bartizan.core.checks import cel, exposure_guard, guards, probe
 from bartizan.core.checks.check import Scope
 from bartizan.core.checks.message import REFUSED, WOULD_BE_REFUSED
-from bartizan.core.checks.settings import GOVERNED, LABELS, AdmissionSettings
+from bartizan.core.checks.objects import admission_object
+from bartizan.core.checks.settings import GOVERNED, AdmissionSettings
 from bartizan.core.injection import mutation
 
 GATE: Final = "bartizan-gate"
@@ -126,7 +126,7 @@ def inject(settings: AdmissionSettings) -> list[KubeObject]:
         "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": mutation.patch()}}],
     }
     binding = {"policyName": INJECT, "paramRef": {"name": INDEX_NAME, "parameterNotFoundAction": "Allow"}}
-    return [_object(MUTATING_POLICY, INJECT, spec), _object(MUTATING_BINDING, INJECT, binding)]
+    return [admission_object(MUTATING_POLICY, INJECT, spec), admission_object(MUTATING_BINDING, INJECT, binding)]
 
 
 _PARAM_KIND: Final = {"apiVersion": POLICY_INDEX.api_version, "kind": POLICY_INDEX.kind}
@@ -155,7 +155,7 @@ def _validating(
             }
         ],
     }
-    return _object(VALIDATING_POLICY, name, spec)
+    return admission_object(VALIDATING_POLICY, name, spec)
 
 
 def _binding(
@@ -167,13 +167,4 @@ def _binding(
         "validationActions": actions,
         **({"matchResources": match} if match else {}),
     }
-    return _object(VALIDATING_BINDING, name, spec)
-
-
-def _object(kind: Kind, name: str, spec: dict[str, Any]) -> KubeObject:
-    return {
-        "apiVersion": kind.api_version,
-        "kind": kind.kind,
-        "metadata": {"name": name, "labels": LABELS},
-        "spec": spec,
-    }
+    return admission_object(VALIDATING_BINDING, name, spec)

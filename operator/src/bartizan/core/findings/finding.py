@@ -119,12 +119,10 @@ def of_violation(violation: Violation, item: KubeObject, *, severity: Severity, 
     container = _CONTAINER.fullmatch(violation.subject)
     return about(
         item,
-        check=info.id,
-        title=info.title,
+        info,
         severity=severity,
         path=violation.path,
         message=f"{violation.subject} {says}; allowed: {violation.allowed}",
-        fix=info.fix,
         pss=pss,
         container=container[1] if container else "",
         value=violation.seen,
@@ -133,32 +131,31 @@ def of_violation(violation: Violation, item: KubeObject, *, severity: Severity, 
 
 def about(
     item: KubeObject,
+    info: Info,
     *,
-    check: str,
-    title: str,
     severity: Severity,
     path: str,
     message: str,
-    fix: str,
+    fix: str = "",
     pss: str = "",
     container: str = "",
     value: str | None = None,
     snippet: str = "",
 ) -> Finding:
-    """Return a finding about an object, named as far as it has names."""
+    """Return a finding of a check about an object, named as far as it has names; `fix` is a better one than the check's."""
     meta = item.get("metadata")
     meta = meta if isinstance(meta, dict) else {}
     name = meta.get("name") or (f"{meta['generateName']}*" if meta.get("generateName") else "")
     return Finding(
-        check=check,
-        title=title,
+        check=info.id,
+        title=info.title,
         severity=severity,
         kind=str(item.get("kind", "")),
         namespace=str(meta.get("namespace") or ""),
         name=str(name),
         path=path,
         message=message,
-        fix=fix,
+        fix=fix or info.fix,
         pss=pss,
         container=container,
         value=value,

@@ -35,12 +35,10 @@ def network_findings(item: KubeObject, policy: PolicyView, world: World) -> Iter
     for conflict in overlaps(policy, world.rivals(policy)):
         yield about(
             item,
-            check=OVERLAP.id,
-            title=OVERLAP.title,
+            OVERLAP,
             severity=severity(OVERLAP.id),
             path=conflict.field,
             message=conflict.message,
-            fix=OVERLAP.fix,
         )
 
 
@@ -56,12 +54,10 @@ def idle_finding(item: KubeObject) -> Finding:
     """Return the finding about a policy that selects nothing of what is given in its namespace."""
     return about(
         item,
-        check=IDLE.id,
-        title=IDLE.title,
+        IDLE,
         severity=severity(IDLE.id),
         path="spec.workload.selector",
         message="spec.workload.selector selects none of the workloads that are given for its namespace",
-        fix=IDLE.fix,
     )
 
 
@@ -79,12 +75,10 @@ def _edge(item: KubeObject, policy: PolicyView, status: EdgeStatus, path: str, p
     bad = Severity.LOW if reason is Reason.PENDING_CONSENT and status.from_ else severity(info.id)
     yield about(
         item,
-        check=info.id,
-        title=info.title,
+        info,
         severity=bad,
         path=f"{path}.until" if info.id == "N-04" else path,
         message=status.message or status.state,
-        fix=info.fix,
         value=status.to or status.from_,
         snippet=_lines(policy, status, peer) if reason is Reason.PENDING_CONSENT else "",
     )

@@ -142,8 +142,7 @@ def _finding(item: KubeObject, trail: Steps, seen: Any, wanted: str) -> Finding:
     text = text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
     return about(
         item,
-        check=SCHEMA.id,
-        title=SCHEMA.title,
+        SCHEMA,
         severity=severity(SCHEMA.id),
         path=path,
         message=f"{path} is {text}; it must be {wanted}, so the API server refuses the object",

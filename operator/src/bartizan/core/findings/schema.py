@@ -43,12 +43,11 @@ def schema_findings(item: KubeObject) -> Iterator[Finding]:
     for trail, message, fix in _problems(item):
         yield about(
             item,
-            check=info.id,
-            title=info.title,
+            info,
             severity=severity(info.id),
             path=path_of(trail),
             message=f"{path_of(trail)}: {message}",
-            fix=fix or info.fix,
+            fix=fix,
         )
 
 

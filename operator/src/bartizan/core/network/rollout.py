@@ -58,6 +58,18 @@ class Around:
                 return item
         return None
 
+    def prove(self, policy: PolicyView, *, desired: KubeObject, observed: KubeObject | None, atoms: Atoms) -> Proof:
+        """Return what writing `atoms` would open and cut here."""
+        return prove(
+            policy,
+            desired=desired,
+            observed=observed,
+            atoms=atoms,
+            snapshot=self.snapshot,
+            network_policies=self.network_policies,
+            in_flight=self.in_flight,
+        )
+
     def isolates(self, policy: PolicyView) -> bool:
         """Whether anything of bartizan's isolates the policy's pods already."""
         names = (network_policy_name(policy.name), BASELINE_NETWORK_POLICY)
@@ -124,15 +136,7 @@ def _narrowed(
     if observed is None or not around.patient:
         return atoms, {}
     standing = {**observed, "metadata": desired["metadata"]}
-    proof = prove(
-        policy,
-        desired=desired,
-        observed=standing,
-        atoms=atoms,
-        snapshot=around.snapshot,
-        network_policies=around.network_policies,
-        in_flight=around.in_flight,
-    )
+    proof = around.prove(policy, desired=desired, observed=standing, atoms=atoms)
     return joined(atoms, proof.cuts), {key: _taking_over(key) for key in proof.cut_from}
 
 
@@ -155,15 +159,7 @@ def _main(policy: PolicyView, desired: KubeObject, observed: KubeObject | None, 
     if observed is None and waits:
         return Step(waits_for=waits, whole=False)
     atoms = joined(less(new, unready), kept)
-    proof = prove(
-        policy,
-        desired=desired,
-        observed=observed,
-        atoms=atoms,
-        snapshot=around.snapshot,
-        network_policies=around.network_policies,
-        in_flight=around.in_flight,
-    )
+    proof = around.prove(policy, desired=desired, observed=observed, atoms=atoms)
     atoms = less(atoms, proof.opens)
     if around.patient and not moved:
         atoms = joined(atoms, proof.cuts)
