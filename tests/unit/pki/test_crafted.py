@@ -66,7 +66,7 @@ def test_nothing_is_deleted_while_something_is_lost():
     newer = SIGNER.make_issuing(PKI.domain, PKI.root, generation=2, now=late)
     spoilt = with_data(authority_secrets([PKI.root])[0], tls_key="")
     plan = plan_authorities(PKI.domain, [spoilt, *authority_secrets([PKI.issuing, newer])], {}, late)
-    assert ([one.secret_name for one in plan.lost][-1], plan.expired) == ("bartizan-authority-default-root-1", ())
+    assert ([one.secret_name for one in plan.lost][-1], plan.removable) == ("bartizan-authority-default-root-1", ())
 
 
 def test_own_namespace_counts_without_services():

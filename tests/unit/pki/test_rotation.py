@@ -5,8 +5,11 @@ from datetime import timedelta
 
 import pytest
 
+from bartizan.api.v1alpha1 import RotationStatus
 from bartizan.core.pki.authority import Role
-from bartizan.core.pki.rotation import SETTLE, LostAuthority, NewAuthority, plan_authorities
+from bartizan.core.pki.evidence import Evidence
+from bartizan.core.pki.rotation import LostAuthority, NewAuthority, plan_authorities
+from bartizan.core.pki.rotation_phases import Step, advance
 from bartizan.core.pki.status import plan_trust_domain
 from bartizan.core.plan import Apply, Delete, Event
 from unit.pki.builders import HOUR, NOW, RELEASE, SIGNER, a_pki, a_trust_domain, authority_secrets, with_data
@@ -17,9 +20,9 @@ OTHER = a_pki()
 ROOT, ISSUING = "bartizan-authority-default-root-1", "bartizan-authority-default-issuing-1"
 
 
-def status_of(plan, now=NOW):
+def status_of(plan, now=NOW, step=None):
     """Return the TrustDomain's status that follows from a plan."""
-    return plan_trust_domain(PKI.domain, plan, {}, now, namespace=RELEASE).status.item["status"]
+    return plan_trust_domain(PKI.domain, plan, {}, now, namespace=RELEASE, step=step).status.item["status"]
 
 
 STATUS = status_of(PKI.plan())
@@ -48,7 +51,7 @@ def test_then_an_issuing_authority():
 def test_settled():
     """With both at hand nothing is made, the issuing authority signs, and only the root is in the bundle."""
     plan = PKI.plan()
-    assert (plan.create, plan.lost, plan.expired) == (None, (), ())
+    assert (plan.create, plan.lost, plan.removable) == (None, (), ())
     assert (plan.signer.id, plan.bundle) == (PKI.issuing.id, (PKI.root.certificate,))
 
 
@@ -62,32 +65,29 @@ def test_order_of_secrets_does_not_matter():
 def test_next_issuing_at_half_life():
     """The next issuing generation is made at half of the last one's life, not before."""
     half = PKI.issuing.half_life
-    assert PKI.plan(half - timedelta(seconds=1)).create is None
-    message = "make issuing authority generation 2: generation 1 is past half of its life"
-    create = PKI.plan(half).create
+    early = half - timedelta(seconds=1)
+    assert advance(PKI.domain, PKI.plan(early), Evidence(), early).record == RotationStatus()
+    record = advance(PKI.domain, PKI.plan(half), Evidence(), half).record
+    assert record == RotationStatus(
+        phase="Prepared", role="Issuing", from_=(PKI.issuing.id,), cause="HalfLife", since=half
+    )
+    assert PKI.plan(half).create is None, "nothing is made before it is written down"
+    message = "make issuing authority generation 2: a rotation has begun (HalfLife)"
+    create = plan_authorities(
+        PKI.domain, PKI.secrets, status_of(PKI.plan(half), half, Step(record=record)), half
+    ).create
     assert create == NewAuthority(role=Role.ISSUING, generation=2, root=PKI.plan().roots[0], message=message)
-
-
-def test_new_root_signs_only_after_everybody_trusts_it():
-    """A new root stands in the bundle at once and signs only after the longest certificate has been renewed."""
-    half = PKI.root.half_life
-    root2 = SIGNER.make_root(PKI.domain, generation=2, now=half)
-    secrets = authority_secrets([PKI.root, root2])
-    early = plan_authorities(PKI.domain, secrets, {}, half)
-    later = plan_authorities(PKI.domain, secrets, {}, half + SETTLE)
-    assert early.bundle == later.bundle == (PKI.root.certificate, root2.certificate)
-    assert (early.create.root.generation, later.create.root.generation) == (1, 2)
 
 
 def test_expired_generations_go():
     """An expired generation is deleted, never the newest of its role; the number is not used again."""
     late = PKI.issuing.not_after + HOUR
     plan = PKI.plan(late)
-    assert (plan.create.generation, plan.expired, plan.signer) == (2, (), None)
+    assert (plan.create.generation, plan.removable, plan.signer) == (2, (), None)
     newer = SIGNER.make_issuing(PKI.domain, PKI.root, generation=2, now=late)
     secrets = authority_secrets([PKI.root, PKI.issuing, newer])
     after = plan_authorities(PKI.domain, secrets, STATUS, late)
-    assert [one.id for one in after.expired] == [PKI.issuing.id]
+    assert [one.id for one in after.removable] == [PKI.issuing.id]
     plan = plan_trust_domain(PKI.domain, after, STATUS, late, namespace=RELEASE)
     assert [(one.ref.namespace, one.ref.name, one.uid) for one in plan.deletes] == [
         (RELEASE, ISSUING, f"uid-{ISSUING}")
@@ -173,7 +173,7 @@ def test_lost(case, secrets, status, name, problem):
     """A lost or spoilt authority is reported, and nothing is made or deleted in its place."""
     plan = plan_authorities(PKI.domain, secrets, status, NOW)
     assert LostAuthority(secret_name=name, problem=problem) in plan.lost
-    assert (plan.create, plan.expired) == (None, ())
+    assert (plan.create, plan.removable) == (None, ())
 
 
 def test_lost_stays_lost():
@@ -233,6 +233,7 @@ def test_status_says_all():
                     "generation": 1,
                     "secretName": ROOT,
                     "notAfter": "2036-02-27T12:00:00Z",
+                    "state": "Active",
                 },
                 {
                     "id": PKI.issuing.id,
@@ -240,8 +241,11 @@ def test_status_says_all():
                     "generation": 1,
                     "secretName": ISSUING,
                     "notAfter": "2026-05-30T12:00:00Z",
+                    "state": "Active",
                 },
             ],
+            "rotation": {"phase": "Stable", "from": [], "waitingFor": []},
+            "generations": {"root": 1, "issuing": 1},
             "bundle": PKI.plan().bundle_pem,
         },
     }

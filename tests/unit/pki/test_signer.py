@@ -109,7 +109,7 @@ def test_key_identifiers_make_a_chain():
 @pytest.mark.parametrize(
     ("authority", "path_length", "subject"),
     [
-        (PKI.root, 1, "CN=bartizan root 1 of prod.example.com"),
+        (PKI.root, None, "CN=bartizan root 1 of prod.example.com"),
         (PKI.issuing, 0, "CN=bartizan issuing 1 of prod.example.com"),
     ],
 )

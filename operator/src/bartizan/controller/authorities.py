@@ -13,6 +13,7 @@ import structlog
 from bartizan.api.kinds import SECRET, TRUST_DOMAIN
 from bartizan.api.names import KubeObject
 from bartizan.controller.errors import UnstableDecisionError
+from bartizan.controller.evidence import EvidenceSource
 from bartizan.controller.meter import Meter
 from bartizan.controller.writer import Writer
 from bartizan.core.conditions import Observation, dumped, laid_over, lean, read_conditions
@@ -20,7 +21,9 @@ from bartizan.core.model import ObjectRef, TrustDomainView
 from bartizan.core.ownership import upkeep
 from bartizan.core.pki.authority import Role, authority_secret, authority_selector
 from bartizan.core.pki.decide import Issue, Keep, Refuse
+from bartizan.core.pki.evidence import Evidence
 from bartizan.core.pki.rotation import AuthorityPlan, NewAuthority, plan_authorities
+from bartizan.core.pki.rotation_phases import advance
 from bartizan.core.pki.serving import ServingAuthority, decide_serving, read_serving_authority, serving_secret
 from bartizan.core.pki.status import plan_trust_domain
 from bartizan.core.plan import LOOK_AGAIN, SOON, Apply, Plan
@@ -57,8 +60,21 @@ class Release:
 class Authorities:
     """Looks at one trust domain, or at the serving certificate."""
 
-    def __init__(self, api: KubeApi, writer: Writer, signer: BuiltinSigner, release: Release, meter: Meter) -> None:
-        """Read through `api`, write through `writer`, make keys with `signer`, tell `meter` of the webhook's authority."""
+    def __init__(
+        self,
+        api: KubeApi,
+        writer: Writer,
+        signer: BuiltinSigner,
+        release: Release,
+        *,
+        evidence: EvidenceSource,
+        meter: Meter,
+    ) -> None:
+        """Read through `api`, write through `writer`, make keys with `signer`, tell `meter` of the webhook's authority.
+
+        Authorities are dropped on `evidence` alone.
+        """
+        self._evidence = evidence
         self._api = api
         self._writer = writer
         self._signer = signer
@@ -66,21 +82,44 @@ class Authorities:
         self._meter = meter
         self._authority_present = True
 
-    async def plan(self, view: TrustDomainView, item: KubeObject, now: datetime) -> Plan:
-        """Make the generations that are due and return what else is to be done.
+    async def plan(self, view: TrustDomainView, now: datetime) -> Plan:
+        """Make the generations that are due and return what else is to be done: at most one step of a rotation.
+
+        The status is read afresh and written on exactly the version read: it is what the next step rests on.
 
         Raises:
             KubeError, NotLeaderError, SignerError: as it comes; the next look goes on where this one stopped.
         """
+        ref = ObjectRef(api_version=TRUST_DOMAIN.api_version, kind=TRUST_DOMAIN.kind, namespace="", name=view.name)
+        item = await self._api.get(ref)
+        if item["metadata"].get("uid", "") != view.uid:
+            return Plan(requeue_after=SOON)
         status = item.get("status") or {}
+        await self._evidence.begin(view)
         authorities = await self._observed(view, status, now)
         for _ in range(_MOST_GENERATIONS):
             if authorities.create is None:
                 break
             await self._make(view, authorities.create, now)
             authorities = await self._observed(view, status, now)
-        plan = plan_trust_domain(view, authorities, status, now, namespace=self._release.namespace)
+        evidence = await self._gathered(view, authorities)
+        plan = plan_trust_domain(
+            view,
+            authorities,
+            status,
+            now,
+            namespace=self._release.namespace,
+            step=advance(view, authorities, evidence, now),
+            resource_version=item["metadata"].get("resourceVersion", ""),
+        )
         return _unless_said(plan, status)
+
+    async def _gathered(self, view: TrustDomainView, authorities: AuthorityPlan) -> Evidence:
+        """Return what is seen, where the phase asks for it; what decides that an authority goes is read afresh."""
+        phase = authorities.record.phase
+        if phase not in {"Publishing", "Draining", "Retirable"}:
+            return Evidence()
+        return await self._evidence.of(view, authorities, afresh=phase == "Retirable")
 
     async def plan_serving(self, now: datetime) -> Plan:
         """Return what is to be done about the webhook's certificate; nothing while the chart's authority is not there."""
@@ -131,9 +170,10 @@ class Authorities:
         return plan_authorities(view, listing.items, status, now)
 
     async def _make(self, view: TrustDomainView, new: NewAuthority, now: datetime) -> None:
-        if new.role is Role.ROOT or new.root is None:
-            authority = self._signer.make_root(view, generation=new.generation, now=now)
+        if new.role is Role.ROOT:
+            authority = self._signer.make_root(view, generation=new.generation, now=now, old=new.root)
         else:
+            assert new.root is not None  # noqa: S101 -- an issuing authority is only asked for under a root
             authority = self._signer.make_issuing(view, new.root, generation=new.generation, now=now)
         item = authority_secret(authority, namespace=self._release.namespace)
         await self._writer.apply(Apply(item=item, manager="bartizan/authority"))

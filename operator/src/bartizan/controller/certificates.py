@@ -38,7 +38,12 @@ from bartizan.signers.protocol import Signer
 _PATIENCE: Final = timedelta(seconds=10)
 """How long a policy waits for its turn at the signer before that is said: at a cold start most wait for less."""
 _STILL_GOOD: Final = frozenset(
-    {IssueReason.RENEWAL_DUE, IssueReason.LIFETIME_CHANGED, IssueReason.KEY_ALGORITHM_CHANGED}
+    {
+        IssueReason.RENEWAL_DUE,
+        IssueReason.LIFETIME_CHANGED,
+        IssueReason.KEY_ALGORITHM_CHANGED,
+        IssueReason.AUTHORITY_DRAINING,
+    }
 )
 """Why a certificate is replaced of which nothing is to be said while it waits: peers accept it as before."""
 _CACHED_FOR: Final = timedelta(seconds=60)
@@ -104,6 +109,7 @@ class Certificates:
             chains=authorities.chains,
             bundle_pem=authorities.bundle_pem,
             now=now,
+            draining=authorities.draining,
         )
         decision = decide(request)
         if isinstance(decision, Refuse):

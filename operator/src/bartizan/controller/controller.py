@@ -18,6 +18,7 @@ from bartizan.controller.back_ends import BackEndSource
 from bartizan.controller.certificates import Certificates
 from bartizan.controller.discovery import Discovery
 from bartizan.controller.errors import ControllerError, NotLeaderError
+from bartizan.controller.evidence import EvidenceSource
 from bartizan.controller.external import ExternalIssuance
 from bartizan.controller.intake import Intake
 from bartizan.controller.issuance import Turns
@@ -152,13 +153,14 @@ class Controller:
         )
 
     def _reconciling(self, api: KubeApi, writer: Writer) -> Reconciler:
-        release = self._place.release
+        release, meter = self._place.release, self._meter
+        evidence = EvidenceSource(self.world, self._ledger, secrets_known=self._secrets.known)
         return Reconciler(
             world=self.world,
             api=api,
             writer=writer,
             certificates=self._certificates,
-            authorities=Authorities(api, writer, BuiltinSigner(), release, self._meter),
+            authorities=Authorities(api, writer, BuiltinSigner(), release, evidence=evidence, meter=meter),
             controller=ServiceAccountRef(namespace=release.namespace, name=self._place.account),
             prober=ServiceAccountRef(namespace=release.namespace, name=self._place.prober)
             if self._place.prober

@@ -222,7 +222,7 @@ class Reconciler:
             return plan_unreadable(domain, item, now)
         if domain.spec.external:
             return plan_external_domain(domain, item, now)
-        return await self._authorities.plan(domain, item, now)
+        return await self._authorities.plan(domain, now)
 
     async def _found(self, kind: Kind, namespace: str, name: str, *, look: bool = True) -> KubeObject | None:
         """Return the object of that name, asking the API server where the picture has none.

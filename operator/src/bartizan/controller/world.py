@@ -25,6 +25,7 @@ from bartizan.controller.probed import Probed
 from bartizan.controller.ranges import NodeRanges, stored_ranges
 from bartizan.controller.rollouts import Rollouts
 from bartizan.controller.surroundings import SurroundingsPicture
+from bartizan.controller.trusted import RotationNews
 from bartizan.controller.workloads import Workloads
 from bartizan.core.capabilities import Capabilities
 from bartizan.core.endpoints import API_SERVICE
@@ -68,6 +69,7 @@ class World:
         self._names: dict[str, ResolvedName] = {}
         self._capabilities = Capabilities()
         self._owners: dict[ObjectRef, Key] = {}
+        self._news = RotationNews()
         self.workloads = Workloads()
         self.rollouts = Rollouts(self.store, self.workloads, self._policies, self._callers)
         self._snapshot: Snapshot | None = None
@@ -233,7 +235,7 @@ class World:
     def _trust_domain_changed(self, name: str, item: KubeObject | None) -> frozenset[Key]:
         before = self._trust_domains.get(name)
         if item and before and (before.uid, before.generation) == _version(item):
-            return frozenset({trust_domain_key(name)})
+            return frozenset({trust_domain_key(name), *(self._signed_by(name) if self._news.news(name, item) else ())})
         if item:
             self._trust_domains[name] = read_trust_domain(item)
         else:

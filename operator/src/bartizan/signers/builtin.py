@@ -3,19 +3,20 @@
 Nothing is remembered between calls. Every leaf gets a new key; a key is never used again at a renewal.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from cryptography import x509
 
 from bartizan.core.model import TrustDomainView
-from bartizan.core.pki.authority import Authority, Role
+from bartizan.core.pki.authority import AUTHORITY_BACKDATE, Authority, Role
 from bartizan.core.pki.pem import to_pem
 from bartizan.core.pki.profile import BACKDATE, LeafProfile
 from bartizan.core.pki.serving import SERVING_LIFETIME, ServingAuthority
 from bartizan.signers.certificates import (
     authority_builder,
     authority_name,
+    cross_signed,
     key_pem,
     leaf_builder,
     load_key,
@@ -28,17 +29,19 @@ from bartizan.signers.certificates import (
 from bartizan.signers.errors import AuthorityNotUsableError
 from bartizan.signers.protocol import IssuedLeaf
 
-AUTHORITY_BACKDATE: Final = timedelta(hours=1)
-"""Authorities begin earlier than leaves, so that a clock set back a little does not stop signing."""
-_ROOT_PATH_LENGTH: Final = 1
 _ISSUING_PATH_LENGTH: Final = 0
 
 
 class BuiltinSigner:
     """The `Signer` whose keys are in Secrets of the release's namespace."""
 
-    def make_root(self, view: TrustDomainView, *, generation: int, now: datetime) -> Authority:
-        """Return a new self-signed root: it may have issuing authorities below it, and nothing below those."""
+    def make_root(
+        self, view: TrustDomainView, *, generation: int, now: datetime, old: Authority | None = None
+    ) -> Authority:
+        """Return a new self-signed root, with bridges both ways between it and the `old` one.
+
+        A root bounds no path length: under a bridge its issuing authorities are one certificate further away.
+        """
         key = new_key()
         subject = authority_name(f"bartizan root {generation} of {view.spec.domain}")
         times = validity(now, lifetime=view.spec.lifetimes.root, backdate=AUTHORITY_BACKDATE)
@@ -46,12 +49,22 @@ class BuiltinSigner:
             key,
             subject=subject,
             domain=view.spec.domain,
-            path_length=_ROOT_PATH_LENGTH,
+            path_length=None,
             times=times,
         )
         certificate = self_signed(builder, key, subject)
+        bridge = old_by_new = None
+        if old and old.stands_at(now):
+            bridge = cross_signed(certificate, old.certificate, load_key(old.key_pem, of=old.secret_name))
+            old_by_new = cross_signed(old.certificate, certificate, key)
         return Authority(
-            trust_domain=view.name, role=Role.ROOT, generation=generation, certificate=certificate, key_pem=key_pem(key)
+            trust_domain=view.name,
+            role=Role.ROOT,
+            generation=generation,
+            certificate=certificate,
+            key_pem=key_pem(key),
+            bridge=bridge,
+            old_by_new=old_by_new,
         )
 
     def make_issuing(self, view: TrustDomainView, root: Authority, *, generation: int, now: datetime) -> Authority:

@@ -93,7 +93,7 @@ def authority_name(text: str) -> x509.Name:
 
 
 def authority_builder(
-    key: ec.EllipticCurvePrivateKey, *, subject: x509.Name, domain: str, path_length: int, times: Validity
+    key: ec.EllipticCurvePrivateKey, *, subject: x509.Name, domain: str, path_length: int | None, times: Validity
 ) -> x509.CertificateBuilder:
     """Return an authority's certificate without issuer."""
     return (
@@ -104,6 +104,31 @@ def authority_builder(
             x509.SubjectAlternativeName([x509.UniformResourceIdentifier(f"spiffe://{domain}")]), critical=False
         )
     )
+
+
+def cross_signed(
+    certificate: x509.Certificate, issuer: x509.Certificate, issuer_key: SigningKey
+) -> x509.Certificate | None:
+    """Return an authority's certificate signed by another one, or None where they are not valid at the same time.
+
+    It names and holds the same key, and says the same of it (RFC 5280 §3.2: a cross-certificate).
+    """
+    start = max(certificate.not_valid_before_utc, issuer.not_valid_before_utc)
+    end = min(certificate.not_valid_after_utc, issuer.not_valid_after_utc)
+    if start >= end:
+        return None
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(certificate.subject)
+        .public_key(certificate.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(start)
+        .not_valid_after(end)
+    )
+    for extension in certificate.extensions:
+        if not isinstance(extension.value, x509.AuthorityKeyIdentifier):
+            builder = builder.add_extension(extension.value, critical=extension.critical)
+    return signed(builder, issuer_key, issuer)
 
 
 def leaf_builder(

@@ -29,8 +29,14 @@ class IssuedLeaf:
 class Signer(Protocol):
     """Makes keys and signs. Nothing here decides whether: that is `bartizan.core.pki`."""
 
-    def make_root(self, view: TrustDomainView, *, generation: int, now: datetime) -> Authority:
-        """Return a new self-signed root."""
+    def make_root(
+        self, view: TrustDomainView, *, generation: int, now: datetime, old: Authority | None = None
+    ) -> Authority:
+        """Return a new self-signed root, with bridges between it and the `old` one.
+
+        Raises:
+            AuthorityNotUsableError: the key of `old` cannot sign.
+        """
         ...
 
     def make_issuing(self, view: TrustDomainView, root: Authority, *, generation: int, now: datetime) -> Authority:

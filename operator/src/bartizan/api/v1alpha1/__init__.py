@@ -26,6 +26,7 @@ from bartizan.api.v1alpha1.network import (
 )
 from bartizan.api.v1alpha1.policy import PodSecurity, ServiceSecurityPolicySpec, Workload
 from bartizan.api.v1alpha1.probes import ProbedFlow, ProbeReport, ServedSighting
+from bartizan.api.v1alpha1.rotation import Generations, Rotation, RotationRequest, RotationStatus
 from bartizan.api.v1alpha1.secrets import SecretFile, SecretItem, Secrets, VaultSource
 from bartizan.api.v1alpha1.status import (
     CapabilitiesStatus,
@@ -62,6 +63,7 @@ __all__ = [
     "EgressRule",
     "EmittedObject",
     "GapStatus",
+    "Generations",
     "Identity",
     "IndexEntry",
     "IngressRule",
@@ -83,6 +85,9 @@ __all__ = [
     "RequestStatus",
     "Requirement",
     "Restarted",
+    "Rotation",
+    "RotationRequest",
+    "RotationStatus",
     "SecretFile",
     "SecretItem",
     "SecretRef",

@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field
 from bartizan.api.duration import Duration
 from bartizan.api.v1alpha1.common import ApiModel, cel, cel_rules
 from bartizan.api.v1alpha1.issuers import BuiltInIssuer, Issuer
+from bartizan.api.v1alpha1.rotation import Generations, Rotation, RotationStatus
 from bartizan.api.v1alpha1.status import Conditions
 
 
@@ -51,6 +52,8 @@ class TrustDomainSpec(ApiModel):
     the host of a URI only 253 (RFC 1034)."""
     lifetimes: Lifetimes = Lifetimes()
     """How long authorities of the built-in issuer live."""
+    rotation: Rotation = Rotation()
+    """How authorities of the built-in issuer follow one another."""
     issuer: Issuer = Issuer(built_in=BuiltInIssuer())
     """Who signs. Whoever changes it changes the roots: put the next ones into `bundle` first."""
     bundle: str | None = Field(default=None, pattern=r"^-----BEGIN CERTIFICATE-----", max_length=32768)
@@ -76,6 +79,9 @@ class AuthorityStatus(ApiModel):
     """The immutable Secret that holds it."""
     not_after: datetime
     """When it ends."""
+    state: str | None = None
+    """Next (does not sign yet), Active (signs), Draining (signs no more, still accepted), Retired (not accepted any more) or
+    Lost (its key is gone; what it signed is accepted)."""
 
 
 class TrustDomainStatus(ApiModel):
@@ -87,5 +93,9 @@ class TrustDomainStatus(ApiModel):
     """Ready."""
     authorities: tuple[AuthorityStatus, ...] = ()
     """All authorities in use."""
+    rotation: RotationStatus | None = None
+    """How far the rotation is."""
+    generations: Generations | None = None
+    """The highest generation numbers ever used."""
     bundle: str | None = None
     """The trust bundle, PEM: what peers must trust."""

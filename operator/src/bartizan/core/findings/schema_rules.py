@@ -27,6 +27,7 @@ _PEERS: Final = (
 _CALLED_ONLY: Final = ("fqdn", "kubernetesAPI", "cloudMetadata")
 _SHORTEST, _LONGEST = timedelta(hours=1), timedelta(hours=168)
 _ROOT, _ISSUING = timedelta(hours=87600), timedelta(hours=2160)
+_SETTLE, _DEADLINE = timedelta(hours=1), timedelta(minutes=15)
 _NARROWEST: Final = {4: 24, 6: 112}
 
 
@@ -184,6 +185,12 @@ _OF_THE_REST: Final[Mapping[str, Rule]] = {
     "maxLifetime must lie between 1h and 168h": _within_a_week,
     "issuing must be at least 336h (twice the longest certificate) and root at least 8760h": lambda o, _: (
         _span(o, "issuing", _ISSUING) >= timedelta(hours=336) and _span(o, "root", _ROOT) >= timedelta(hours=8760)
+    ),
+    "settle must be between 2m (a kubelet needs as long to update what is mounted) and 168h": lambda o, _: (
+        timedelta(minutes=2) <= _span(o, "settle", _SETTLE) <= timedelta(hours=168)
+    ),
+    "emergencyDeadline must be between 1m and 168h": lambda o, _: (
+        timedelta(minutes=1) <= _span(o, "emergencyDeadline", _DEADLINE) <= timedelta(hours=168)
     ),
     "root must outlive issuing": lambda o, _: _span(o, "root", _ROOT) > _span(o, "issuing", _ISSUING),
     f"every entry must be {BLOCK}": lambda o, f: all(_block(text) is not None for text in _listed(o, f)),

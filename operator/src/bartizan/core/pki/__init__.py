@@ -10,7 +10,14 @@
     remembered which authorities the status remembers
     ledger     the rows of issued certificates and the ConfigMaps that hold them
     book       the ledger of one trust domain as a value that grows
-    rotation   which authority to make, use, keep, drop, or report as lost
+    trust      the roots in use: bundle, chains, bridges
+    sorting    which authorities found are ours, by what the status remembers
+    creation   which authority is to be made now
+    rotation   what is in force: signer, chains, bundle, what drains, what is lost
+    evidence   what is seen of who trusts and uses an authority
+    rotation_wishes, rotation_phases   the next step of a rotation
+    waves      when the certificates of an authority that drains are issued anew
+    listing    the authorities as the status lists them
     serving    the same for the webhook's own certificate
     status     what is said about it
 

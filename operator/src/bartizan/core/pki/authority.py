@@ -6,7 +6,7 @@ Secrets have no owner: deleting a TrustDomain by mistake must not destroy the ke
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -33,6 +33,10 @@ from bartizan.core.pki.pem import (
     to_pem,
 )
 
+AUTHORITY_BACKDATE: Final = timedelta(hours=1)
+"""Authorities begin earlier than leaves, so that a clock set back a little does not stop signing."""
+BRIDGE_KEY: Final = "bridge.crt"
+OLD_BY_NEW_KEY: Final = "old-by-new.crt"
 _LABEL_LENGTH: Final = 63
 _STEM_LENGTH: Final = 46
 
@@ -54,6 +58,10 @@ class Authority:
     generation: int
     certificate: x509.Certificate
     key_pem: bytes = field(repr=False)
+    bridge: x509.Certificate | None = None
+    """Of a root: its key certified by the root before it, for peers that only know that one."""
+    old_by_new: x509.Certificate | None = None
+    """Of a root: the root before it, certified by this one."""
     secret_uid: str = ""
     """The uid of the Secret it was read from; empty before it was written."""
 
@@ -114,6 +122,8 @@ def authority_secret_name(trust_domain: str, role: Role, generation: int) -> str
 
 def authority_secret(authority: Authority, *, namespace: str) -> KubeObject:
     """Return the Secret that holds the authority, in the release's namespace; the hash in it leaves the key out."""
+    extras = ((BRIDGE_KEY, authority.bridge), (OLD_BY_NEW_KEY, authority.old_by_new))
+    certificates = ((CERTIFICATE_KEY, authority.certificate), *extras)
     public = sealed(
         {
             "apiVersion": "v1",
@@ -130,7 +140,7 @@ def authority_secret(authority: Authority, *, namespace: str) -> KubeObject:
             },
             "type": "Opaque",
             "immutable": True,
-            "data": {CERTIFICATE_KEY: encoded(to_pem((authority.certificate,)))},
+            "data": {key: encoded(to_pem((one,))) for key, one in certificates if one},
         }
     )
     return {**public, "data": {**public["data"], PRIVATE_KEY: encoded(authority.key_pem)}}
@@ -167,8 +177,23 @@ def read_authority(secret: KubeObject, *, trust_domain: str, domain: str) -> Aut
         generation=generation,
         certificate=certificates[0],
         key_pem=key_pem,
+        bridge=_bridge(secret, certificates[0]) if role is Role.ROOT else None,
+        old_by_new=_old_by_new(secret, certificates[0]) if role is Role.ROOT else None,
         secret_uid=meta.get("uid", ""),
     )
+
+
+def _bridge(secret: KubeObject, root: x509.Certificate) -> x509.Certificate | None:
+    """Return the bridge to `root`, or None where there is none that certifies its key: without it peers only wait longer."""
+    found = read_certificates(data_of(secret, BRIDGE_KEY))
+    same = len(found) == 1 and public_key_id(found[0]) == public_key_id(root) and found[0].subject == root.subject
+    return found[0] if same and found[0].issuer != root.subject else None
+
+
+def _old_by_new(secret: KubeObject, root: x509.Certificate) -> x509.Certificate | None:
+    """Return the former root as certified by `root`, or None where there is none."""
+    found = read_certificates(data_of(secret, OLD_BY_NEW_KEY))
+    return found[0] if len(found) == 1 and signed_by(found[0], root) and found[0].subject != root.subject else None
 
 
 def _not_an_authority_of(certificate: x509.Certificate, domain: str) -> str:

@@ -5,6 +5,7 @@ Three answers, because two would hide the difference that matters: a Secret of s
 certificate in a Secret that was otherwise edited is put right without a new key (`Keep.desired`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, TypeAlias
@@ -18,6 +19,7 @@ from bartizan.core.pki.leaf import LeafView, renewal_time
 from bartizan.core.pki.pem import BUNDLE_KEY, to_pem
 from bartizan.core.pki.profile import LeafProfile
 from bartizan.core.pki.secret import SECRET_TYPE, certificate_secret, missing_keys, read_certificate
+from bartizan.core.pki.waves import Wave
 from bartizan.core.reasons import Reason
 
 
@@ -34,6 +36,8 @@ class CertificateInput:
     bundle_pem: str
     """The trust bundle (`AuthorityPlan.bundle_pem`)."""
     now: datetime
+    draining: Mapping[str, Wave] = field(default_factory=dict)
+    """Authorities whose certificates are issued anew (`AuthorityPlan.draining`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,12 +93,14 @@ def decide(request: CertificateInput) -> Decision:
         lifetime=request.profile.lifetime,
         chains=request.chains,
         now=request.now,
+        draining=request.draining,
     )
     if finding := examine(expected, leaf):
         return Issue(reason=finding[0], message=finding[1], force=True, replaced=leaf)
+    renewal = renewal_time(leaf, namespace=policy.namespace, name=name)
     return Keep(
         leaf=leaf,
-        next_renewal=renewal_time(leaf, namespace=policy.namespace, name=name),
+        next_renewal=min(renewal, expected.turn(leaf) or renewal),
         desired=certificate_secret(
             policy, to_pem((leaf.certificate, *(expected.chain_for(leaf) or ()))), leaf.key_pem, request.bundle_pem
         ),

@@ -4,8 +4,8 @@ A rule answers with a reason and a sentence, or with None; the first that answer
 person would want to hear them: unusable, wrong, out of time, due.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, TypeAlias
@@ -17,6 +17,7 @@ from bartizan.api.v1alpha1.identity import DEFAULT_KEY
 from bartizan.core.pki.leaf import LeafView, public_key_id, renewal_time
 from bartizan.core.pki.pem import signed_by
 from bartizan.core.pki.profile import BACKDATE
+from bartizan.core.pki.waves import Wave
 
 
 class IssueReason(StrEnum):
@@ -32,6 +33,7 @@ class IssueReason(StrEnum):
     NOT_YET_VALID = "NotYetValid"
     EXPIRED = "Expired"
     LIFETIME_CHANGED = "LifetimeChanged"
+    AUTHORITY_DRAINING = "AuthorityDraining"
     RENEWAL_DUE = "RenewalDue"
 
 
@@ -50,6 +52,13 @@ class Expectation:
     chains: tuple[tuple[x509.Certificate, ...], ...]
     """What may follow it in tls.crt: each begins with an authority that may have signed it."""
     now: datetime
+    draining: Mapping[str, Wave] = field(default_factory=dict)
+    """Authorities (ids) whose certificates are issued anew although they are good, and when."""
+
+    def turn(self, leaf: LeafView) -> datetime | None:
+        """Return when the certificate is issued anew because its authority drains; None: it does not."""
+        wave = self.draining.get(public_key_id(leaf.chain[0])) if self.draining and leaf.chain else None
+        return wave.due(leaf) if wave else None
 
     def chain_for(self, leaf: LeafView) -> tuple[x509.Certificate, ...] | None:
         """Return what should follow the certificate, by the authority that does; None where that one is not in force."""
@@ -154,6 +163,17 @@ def lifetime_agrees(expected: Expectation, leaf: LeafView) -> Finding | None:
     return (IssueReason.LIFETIME_CHANGED, f"the certificate was issued for {had}, and {asked} is asked for")
 
 
+def authority_goes_on(expected: Expectation, leaf: LeafView) -> Finding | None:
+    """The authority that signed it must go on; where it drains, the certificate is issued anew when its turn comes."""
+    turn = expected.turn(leaf)
+    if turn is None or expected.now < turn:
+        return None
+    return (
+        IssueReason.AUTHORITY_DRAINING,
+        f"its authority {public_key_id(leaf.chain[0])} is being replaced, and its turn was {_moment(turn)}",
+    )
+
+
 def not_yet_due(expected: Expectation, leaf: LeafView) -> Finding | None:
     """The certificate is renewed at about half of its life."""
     due = renewal_time(leaf, namespace=expected.namespace, name=expected.name)
@@ -174,6 +194,7 @@ RULES: Final[Sequence[Rule]] = (
     has_begun,
     has_not_ended,
     lifetime_agrees,
+    authority_goes_on,
     not_yet_due,
 )
 

@@ -78,6 +78,11 @@ def public_key_der(certificate: x509.Certificate) -> bytes:
     return certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
+def self_signed(certificate: x509.Certificate) -> bool:
+    """Whether the certificate signed itself."""
+    return signed_by(certificate, certificate)
+
+
 def signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     """Whether `issuer` signed the certificate and does not end before it."""
     try:

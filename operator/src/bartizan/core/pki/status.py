@@ -1,16 +1,22 @@
 """What is said about certificates and trust domains: status, condition, event, next look."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from bartizan.api.kinds import SECRET, TRUST_DOMAIN
 from bartizan.api.names import KubeObject
-from bartizan.api.v1alpha1 import AuthorityStatus, CertificateStatus, Condition, TrustDomainStatus
+from bartizan.api.v1alpha1 import CertificateStatus, Condition, TrustDomainStatus
 from bartizan.core.model import ObjectRef, TrustDomainView
 from bartizan.core.pki.authority import Authority, authority_selector
 from bartizan.core.pki.leaf import LeafView, public_key_id, renewal_time
+from bartizan.core.pki.listing import listed
 from bartizan.core.pki.rotation import AuthorityPlan
-from bartizan.core.plan import Apply, Delete, Event, Plan
+from bartizan.core.pki.rotation_phases import Step
+from bartizan.core.plan import LOOK_AGAIN, SOON, Apply, Delete, Event, Plan
 from bartizan.core.reasons import ConditionType, Reason
+
+_WATCHFUL: Final = timedelta(seconds=15)
+"""How often it is looked whether a rotation can go on."""
 
 
 def certificate_status(leaf: LeafView, *, namespace: str, secret_name: str) -> CertificateStatus:
@@ -28,17 +34,27 @@ def certificate_status(leaf: LeafView, *, namespace: str, secret_name: str) -> C
 
 
 def plan_trust_domain(
-    view: TrustDomainView, authorities: AuthorityPlan, previous: KubeObject, now: datetime, *, namespace: str
+    view: TrustDomainView,
+    authorities: AuthorityPlan,
+    previous: KubeObject,
+    now: datetime,
+    *,
+    namespace: str,
+    step: Step | None = None,
+    resource_version: str = "",
 ) -> Plan:
     """Return the writes that follow from a settled `AuthorityPlan` (one whose `create` has been carried out).
 
-    `previous` is the `.status` observed, `namespace` the release's. Nothing is deleted while anything is lost.
+    `previous` is the `.status` observed, `namespace` the release's, `step` what the rotation does next (None: it stays). With
+    the `resource_version` observed the status is written on exactly that. Nothing is deleted while anything is lost.
     """
-    status = trust_domain_status(view, authorities, previous, now, namespace=namespace)
+    step = step or Step(record=authorities.record)
+    status = trust_domain_status(view, authorities, previous, now, namespace=namespace, step=step)
+    version = {"resourceVersion": resource_version} if resource_version else {}
     item = {
         "apiVersion": TRUST_DOMAIN.api_version,
         "kind": TRUST_DOMAIN.kind,
-        "metadata": {"name": view.name},
+        "metadata": {"name": view.name, **version},
         "status": status.model_dump(mode="json", by_alias=True, exclude_none=True),
     }
     ready, before = status.conditions[0], _previous_ready(previous)
@@ -47,36 +63,31 @@ def plan_trust_domain(
     event = Event(about=about, uid=view.uid, type="Warning", reason=ready.reason, message=ready.message, action="Sign")
     return Plan(
         deletes=tuple(
-            Delete(ref=_secret(one, namespace), uid=one.secret_uid) for one in authorities.expired if one.secret_uid
+            Delete(ref=_secret(one, namespace), uid=one.secret_uid) for one in authorities.removable if one.secret_uid
         ),
         status=Apply(item=item, manager="bartizan/status", status=True),
         events=(event,) if news else (),
-        requeue_after=max(_next_look(authorities, now) - now, now - now) if authorities.issuing else None,
+        requeue_after=_look_after(authorities, step, now),
     )
 
 
 def trust_domain_status(
-    view: TrustDomainView, authorities: AuthorityPlan, previous: KubeObject, now: datetime, *, namespace: str
+    view: TrustDomainView,
+    authorities: AuthorityPlan,
+    previous: KubeObject,
+    now: datetime,
+    *,
+    namespace: str,
+    step: Step,
 ) -> TrustDomainStatus:
     """Return the TrustDomain's status. Lost authorities stay listed, so that they are not forgotten and made again."""
-    at_hand = tuple(_entry(one) for one in (*authorities.roots, *authorities.issuing))
     return TrustDomainStatus(
         observed_generation=view.generation,
         conditions=(_ready(view, authorities, previous, now, namespace),),
-        authorities=tuple(
-            sorted((*at_hand, *authorities.remembered), key=lambda one: (one.role != "Root", one.generation, one.id))
-        ),
+        authorities=listed(authorities, step),
+        rotation=step.record,
+        generations=authorities.generations,
         bundle=authorities.bundle_pem or None,
-    )
-
-
-def _entry(authority: Authority) -> AuthorityStatus:
-    return AuthorityStatus(
-        id=authority.id,
-        role=authority.role.value,
-        generation=authority.generation,
-        secret_name=authority.secret_name,
-        not_after=authority.not_after,
     )
 
 
@@ -119,6 +130,19 @@ def _lost_message(view: TrustDomainView, authorities: AuthorityPlan, signs: str,
 def _previous_ready(previous: KubeObject) -> KubeObject:
     conditions = previous.get("conditions") or []
     return next((item for item in conditions if item.get("type") == ConditionType.READY), {})
+
+
+def _look_after(authorities: AuthorityPlan, step: Step, now: datetime) -> timedelta | None:
+    """Return when to look again; while authorities rotate, nothing tells that what is waited for has come."""
+    if not authorities.issuing:
+        return None
+    moment = max(_next_look(authorities, now) - now, timedelta(0))
+    if step.record.phase != authorities.record.phase:
+        return SOON
+    if step.record.phase == "Stable":
+        return moment
+    slow = step.record.phase == "Draining" and step.record.cause != "Emergency"
+    return min(moment, LOOK_AGAIN if slow else _WATCHFUL) if step.record.phase != "Retired" else SOON
 
 
 def _next_look(authorities: AuthorityPlan, now: datetime) -> datetime:
