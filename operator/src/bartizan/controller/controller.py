@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from bartizan.api.kinds import CLUSTER_NETWORK_POLICY, ROLE, ROLE_BINDING, SECRET
+from bartizan.api.kinds import CLUSTER_NETWORK_POLICY, NODE
 from bartizan.controller.authorities import Authorities
 from bartizan.controller.back_ends import BackEndSource
 from bartizan.controller.certificates import Certificates
@@ -28,17 +28,18 @@ from bartizan.controller.ledger import Ledger
 from bartizan.controller.meter import Meter, NoMeter
 from bartizan.controller.names import NameResolver, NameWatch
 from bartizan.controller.order import by_urgency
+from bartizan.controller.own_sources import own_sources
 from bartizan.controller.place import Leadership, Place
+from bartizan.controller.pod_certificates import PodCertificates
 from bartizan.controller.queue import WorkQueue
 from bartizan.controller.reconcile import Reconciler, RefusedError
-from bartizan.controller.sources import AROUND, OURS, CertificateSecrets, EventSource, ReflectorSource
+from bartizan.controller.sources import CertificateSecrets, EventSource
 from bartizan.controller.standing import standing
 from bartizan.controller.world import World
 from bartizan.controller.writer import Recorder, Writer
 from bartizan.core.capabilities import Capabilities
 from bartizan.core.model import ResolvedName
 from bartizan.core.namespace import ServiceAccountRef
-from bartizan.core.shapes import TEMPLATES
 from bartizan.kube.api import KubeApi
 from bartizan.kube.clock import Clock, SystemClock, within
 from bartizan.kube.errors import KubeError
@@ -84,8 +85,10 @@ class Controller:
         self.queue: WorkQueue[Key] = WorkQueue(self._clock)
         intake = Intake(self.world, self._enqueue)
         self._back_ends = BackEndSource(api, self.world, intake, clock=self._clock)
-        own: tuple[EventSource, ...] = (*self._own_sources(api, intake), self._discovery(api), self._back_ends)
-        self._sources = (*sources(self.world, intake), *own)
+        around = Intake(self.world, self._enqueue_settled)
+        release = place.release.namespace
+        own = own_sources(api, self.world, intake, around=around, release_namespace=release, clock=self._clock)
+        self._sources = (*sources(self.world, intake), *own, self._discovery(api), self._back_ends)
         self._names = self._name_watch(resolver) if resolver else None
         self._secrets = CertificateSecrets(api, self.world, intake, on_synced=self._secrets_synced, clock=self._clock)
         self._ledger = self._writing_down(api)
@@ -98,27 +101,13 @@ class Controller:
         self._ended: set[asyncio.Task[None]] = set()
         self._died: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def _own_sources(self, api: KubeApi, intake: Intake) -> tuple[ReflectorSource, ...]:
-        """Return the sources of what kopf is not asked for: access, the authorities' Secrets, what runs, and what is around."""
-        places = ((ROLE_BINDING, ""), (ROLE, ""), (SECRET, self._place.release.namespace))
-        around = Intake(self.world, self._enqueue_settled)
-        kept = tuple(
-            ReflectorSource(api, self.world, intake, kinds=((kind, OURS),), namespace=namespace, clock=self._clock)
-            for kind, namespace in places
-        )
-        templates = [(kind, "") for kind in TEMPLATES]
-        return (
-            *kept,
-            ReflectorSource(api, self.world, intake, kinds=templates, clock=self._clock, templates=True),
-            ReflectorSource(api, self.world, around, kinds=AROUND, clock=self._clock),
-        )
-
     def _discovery(self, api: KubeApi) -> Discovery:
         def tell(found: Capabilities) -> None:
             self._back_ends.tend(found)
             self._enqueue_all(self.world.capabilities_found(found))
 
-        return Discovery(api, tell=tell, clock=self._clock)
+        store, namespace = self.world.store, self._place.release.namespace
+        return Discovery(api, namespace=namespace, nodes=lambda: store.list(NODE), tell=tell, clock=self._clock)
 
     def _name_watch(self, resolver: NameResolver) -> NameWatch:
         def tell(resolved: ResolvedName) -> None:
@@ -154,12 +143,16 @@ class Controller:
 
     def _reconciling(self, api: KubeApi, writer: Writer) -> Reconciler:
         release, meter = self._place.release, self._meter
-        evidence = EvidenceSource(self.world, self._ledger, secrets_known=self._secrets.known)
+        pods = PodCertificates(self.world, self._certificates, self._ledger, tell=self._enqueue_settled)
+        evidence = EvidenceSource(
+            self.world, self._ledger, secrets_known=self._secrets.known, more_targets=pods.targets
+        )
         return Reconciler(
             world=self.world,
             api=api,
             writer=writer,
             certificates=self._certificates,
+            pods=pods,
             authorities=Authorities(api, writer, BuiltinSigner(), release, evidence=evidence, meter=meter),
             controller=ServiceAccountRef(namespace=release.namespace, name=self._place.account),
             prober=ServiceAccountRef(namespace=release.namespace, name=self._place.prober)
@@ -284,7 +277,8 @@ class Controller:
         if key.subject in {Subject.NAMESPACE, Subject.POLICY} and self._back_ends.follows(CLUSTER_NETWORK_POLICY):
             self._enqueue(TIERS_KEY)
         if self._work is not None:
-            self.queue.add(key, ahead=self.world.rollouts.presses(key))
+            presses = key.subject is Subject.POD_CERTIFICATE or self.world.rollouts.presses(key)
+            self.queue.add(key, ahead=presses)
             self._meter.queued(len(self.queue))
 
     def _enqueue_settled(self, key: Key) -> None:
