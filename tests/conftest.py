@@ -23,8 +23,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--lane", default=DEFAULT_LANE, choices=sorted(LANES), help="the Kubernetes minor version")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run what needs no cluster first, then the API server's tests, then the node's."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Run what needs no cluster first, then the API server's tests, then the node's; slow ones only when asked for."""
+    if "slow" not in config.option.markexpr:
+        slow = [item for item in items if item.get_closest_marker("slow")]
+        items[:] = [item for item in items if item not in slow]
+        config.hook.pytest_deselected(items=slow)
     items.sort(key=lambda item: 2 if item.get_closest_marker("node") else int(bool(item.get_closest_marker("api"))))
 
 

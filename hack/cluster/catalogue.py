@@ -17,6 +17,8 @@ from cluster.errors import ClusterError
 MODULES = Path(__file__).parent / "modules"
 LANES = ("1.37", "1.36")
 DEFAULT_LANE = LANES[0]
+VARIANTS = ("1.36-off", "1.36-half")
+"""Lanes of the same programs with other feature gates, for tests of what a cluster lacks."""
 _BASE_LDFLAGS = "-s -w"
 _CONTAINERD = "github.com/containerd/containerd/v2"
 _CNI = "github.com/containernetworking/plugins/plugins"
@@ -39,7 +41,7 @@ class Program:
 
 
 def _kubernetes(name: str, lane: str, package: str = "cmd") -> Program:
-    return Program(name, f"kubernetes-{lane}", f"k8s.io/kubernetes/{package}/{name}")
+    return Program(name, f"kubernetes-{lane.partition('-')[0]}", f"k8s.io/kubernetes/{package}/{name}")
 
 
 def control_plane(lane: str) -> tuple[Program, ...]:
@@ -85,7 +87,7 @@ def programs(lane: str, *, with_node: bool) -> tuple[Program, ...]:
     Raises:
         ClusterError: the lane is unknown.
     """
-    if lane not in LANES:
+    if lane not in {*LANES, *VARIANTS}:
         raise ClusterError(f"lane {lane!r} is unknown; the lanes are {', '.join(LANES)}: pass one with --lane")
     return control_plane(lane) + (node(lane) if with_node else ())
 

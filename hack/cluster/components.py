@@ -7,10 +7,16 @@ from cluster.layout import API_PORT, ETCD_URL, POD_CIDR, SERVICE_CIDR, Layout
 LANE_GATES: dict[str, tuple[str, ...]] = {
     "1.37": (),
     "1.36": ("PodCertificateRequest=true", "ClusterTrustBundle=true", "ClusterTrustBundleProjection=true"),
+    # As it comes: the kinds are not served.
+    "1.36-off": (),
+    # The kinds are served, and yet the API server drops what a volume asks of one of them.
+    "1.36-half": ("PodCertificateRequest=true", "ClusterTrustBundle=true", "ClusterTrustBundleProjection=false"),
 }
 LANE_RUNTIME_CONFIG: dict[str, tuple[str, ...]] = {
     "1.37": (),
     "1.36": ("certificates.k8s.io/v1beta1=true",),
+    "1.36-off": (),
+    "1.36-half": ("certificates.k8s.io/v1beta1=true",),
 }
 
 

@@ -97,7 +97,7 @@ def _refusals(target: harness.Cluster, console: Console) -> list[evidence.Eviden
 def _identity(target: harness.Cluster, console: Console) -> list[evidence.Evidence]:
     domain = target.kubectl("get", "trustdomain", "default", "-o", "jsonpath={.spec.domain}").stdout
     found = [
-        evidence.certificate(target, "finance", "payments-tls", f"spiffe://{domain}/ns/finance/sa/payments"),
+        evidence.certificate(target, "finance", "payments", f"spiffe://{domain}/ns/finance/sa/payments"),
         evidence.annotations(
             target,
             "finance",

@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cluster as harness
 
@@ -47,13 +48,47 @@ def expectation(manifest: Path) -> str:
     return found.group(1)
 
 
-def certificate(target: harness.Cluster, namespace: str, secret: str, spiffe_id: str) -> Evidence:
-    """Verify the Secret's chain against its bundle with openssl, strictly, for both ends of mTLS."""
-    data = json.loads(target.kubectl("get", "secret", "-n", namespace, secret, "-o", "json").stdout)["data"]
+def certificate(target: harness.Cluster, namespace: str, policy: str, spiffe_id: str) -> Evidence:
+    """Verify the chain of a policy's pods against their bundle with openssl, strictly, for both ends of mTLS."""
+    status = _get(target, "ssp", policy, namespace)["status"]["certificate"]
+    claim = f"openssl verifies the certificate of {namespace}/{policy} ({status['delivery']}) as server and client"
+    found = _in_secret(target, namespace, status) if status.get("secretName") else _on_nodes(target, namespace, policy)
+    if found is None:
+        pods = status["pods"]
+        said = f"Kubernetes has removed the nodes' requests, as it does after 15 minutes; the status says {pods}"
+        return Evidence(claim, pods["total"] == pods["onCurrentAuthority"] > 0, said)
+    return _verified(claim, *found, spiffe_id)
+
+
+def _in_secret(target: harness.Cluster, namespace: str, status: dict[str, Any]) -> tuple[bytes, bytes]:
+    data = _get(target, "secret", status["secretName"], namespace)["data"]
+    return base64.b64decode(data["tls.crt"]), base64.b64decode(data["ca.crt"])
+
+
+def _on_nodes(target: harness.Cluster, namespace: str, policy: str) -> tuple[bytes, bytes] | None:
+    """Return the chain that was last handed to a node for a pod of the policy, and the bundle such pods read."""
+    items = json.loads(target.kubectl("get", "podcertificaterequests", "-n", namespace, "-o", "json").stdout)["items"]
+    chains = [
+        (item["metadata"]["creationTimestamp"], chain)
+        for item in items
+        if (item["spec"].get("unverifiedUserAnnotations") or {}).get("bartizan.dev/policy") == policy
+        and (chain := item.get("status", {}).get("certificateChain"))
+    ]
+    bundle = _get(target, "clustertrustbundle", "bartizan.dev:default:live")["spec"]["trustBundle"]
+    return (max(chains)[1].encode(), bundle.encode()) if chains else None
+
+
+def _get(target: harness.Cluster, kind: str, name: str, namespace: str = "") -> dict[str, Any]:
+    scope = ["-n", namespace] if namespace else []
+    found: dict[str, Any] = json.loads(target.kubectl("get", kind, name, *scope, "-o", "json").stdout)
+    return found
+
+
+def _verified(claim: str, chain_pem: bytes, bundle_pem: bytes, spiffe_id: str) -> Evidence:
     with tempfile.TemporaryDirectory() as folder:
         chain, bundle = Path(folder) / "chain.pem", Path(folder) / "bundle.pem"
-        chain.write_bytes(base64.b64decode(data["tls.crt"]))
-        bundle.write_bytes(base64.b64decode(data["ca.crt"]))
+        chain.write_bytes(chain_pem)
+        bundle.write_bytes(bundle_pem)
         verdicts = [
             _openssl(
                 "verify",
@@ -71,7 +106,6 @@ def certificate(target: harness.Cluster, namespace: str, secret: str, spiffe_id:
         names = _openssl("x509", "-in", str(chain), "-noout", "-ext", "subjectAltName", "-dates").stdout
     verified = all(verdict.returncode == 0 for verdict in verdicts)
     said = " ".join(names.split()) if verified else verdicts[0].stderr + verdicts[1].stderr
-    claim = f"openssl verifies {namespace}/{secret} as server and client"
     return Evidence(claim, verified and f"URI:{spiffe_id}" in names, said)
 
 

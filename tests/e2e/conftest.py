@@ -4,10 +4,12 @@ The tests of this folder run in the order of their files' numbers, because the l
 log and then take bartizan away.
 """
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,28 @@ class Shop:
         """Return one condition of a policy; empty if it has none of that type."""
         policy = self.get("ssp", name, namespace) or {}
         return next((c for c in policy.get("status", {}).get("conditions", []) if c["type"] == kind), {})
+
+    @contextlib.contextmanager
+    def delivering(self, name: str, namespace: str, delivery: str) -> Iterator[None]:
+        """Have a policy deliver its certificate in one way, with new pods made by it already, and as it did afterwards."""
+        self._deliver(name, namespace, f'"{delivery}"')
+        field = "identity" if delivery == "Secret" else "podCertificate"
+        try:
+            eventually(lambda: field in self._entry(name, namespace), within=30)
+            if delivery == "Secret":
+                eventually(lambda: self.get("secret", f"{name}-tls", namespace), within=30)
+            yield
+        finally:
+            self._deliver(name, namespace, "null")
+
+    def _deliver(self, name: str, namespace: str, delivery: str) -> None:
+        patch = f'{{"spec":{{"mtls":{{"delivery":{delivery}}}}}}}'
+        self.kubectl("patch", "ssp", name, "-n", namespace, "--type=merge", "-p", patch)
+
+    def _entry(self, name: str, namespace: str) -> dict[str, Any]:
+        spec = self.get("policyindex", "index", namespace)["spec"]
+        entries = [*spec.get("rest", []), *(one for bucket in spec.get("buckets", {}).values() for one in bucket)]
+        return next((one for one in entries if one["name"] == name), {})
 
     def logs(self, component: str) -> str:
         """Return everything the pods of a component have logged, restarts included."""

@@ -20,6 +20,13 @@ EDITS = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def in_a_secret(shop):
+    """The certificate of orders lies in a Secret, which is one of the objects that are kept."""
+    with shop.delivering("orders", "shop", "Secret"):
+        yield
+
+
 def _meant(item: dict) -> dict:
     """The part of an object that says what it does."""
     return {key: item.get(key) for key in ("spec", "type", "roleRef", "subjects")}

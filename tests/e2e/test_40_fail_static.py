@@ -14,12 +14,16 @@ pytestmark = pytest.mark.node
 
 @pytest.fixture(scope="module")
 def nobody_home(shop):
-    """Bartizan scaled to zero, and back afterwards."""
-    for component in ("controller", "webhook"):
-        shop.scale(component, 0)
-    yield shop
-    for component in ("controller", "webhook"):
-        shop.scale(component, 2)
+    """Bartizan scaled to zero, and back afterwards.
+
+    The certificate of payments lies in a Secret meanwhile: one that is made on the node takes a signer for every new pod.
+    """
+    with shop.delivering("payments", "finance", "Secret"):
+        for component in ("controller", "webhook"):
+            shop.scale(component, 0)
+        yield shop
+        for component in ("controller", "webhook"):
+            shop.scale(component, 2)
 
 
 def test_compliant_pods_still_start_and_carry_their_injection(nobody_home) -> None:

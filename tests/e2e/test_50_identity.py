@@ -20,6 +20,7 @@ spec:
   workload: {selector: {matchLabels: {app: tls-server}}}
   network:
     ports: [{name: https, port: 9443}]
+  mtls: {delivery: Secret}
 ---
 apiVersion: v1
 kind: ServiceAccount
@@ -100,11 +101,14 @@ def _handshake(port: int, bundle: str) -> bytes | None:
 
 
 def test_a_shorter_lifetime_is_followed_at_once(shop) -> None:
-    """Changing the policy's lifetime issues a new certificate and the status says so."""
-    before = shop.get("ssp", "web", "shop")["status"]["certificate"]
-    shop.kubectl("patch", "ssp", "web", "-n", "shop", "--type=merge", "-p", '{"spec":{"mtls":{"lifetime":"2h"}}}')
-    after = eventually(
-        lambda: (now := shop.get("ssp", "web", "shop")["status"]["certificate"])["serial"] != before["serial"] and now
-    )
-    assert after["notAfter"] < before["notAfter"]
-    shop.kubectl("patch", "ssp", "web", "-n", "shop", "--type=merge", "-p", '{"spec":{"mtls":{"lifetime":"24h"}}}')
+    """Changing the policy's lifetime issues a new certificate into its Secret and the status says so."""
+    with shop.delivering("web", "shop", "Secret"):
+        before = eventually(lambda: (now := _certificate(shop)) and "serial" in now and now)
+        shop.kubectl("patch", "ssp", "web", "-n", "shop", "--type=merge", "-p", '{"spec":{"mtls":{"lifetime":"2h"}}}')
+        after = eventually(lambda: (now := _certificate(shop))["serial"] != before["serial"] and now)
+        assert after["notAfter"] < before["notAfter"]
+        shop.kubectl("patch", "ssp", "web", "-n", "shop", "--type=merge", "-p", '{"spec":{"mtls":{"lifetime":"24h"}}}')
+
+
+def _certificate(shop) -> dict:
+    return shop.get("ssp", "web", "shop")["status"]["certificate"]

@@ -1,10 +1,11 @@
 """A controller over the API server in memory, with time that moves only when a test says so."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from types import MappingProxyType
 
 import pytest
 
@@ -102,10 +103,12 @@ async def a_rig(
     issuance_rate: float = 200,
     prober: str = "",
     meter: Meter | None = None,
+    served: Mapping[str, frozenset[str]] = MappingProxyType({}),
 ) -> AsyncIterator[Rig]:
     """Run a controller over a cluster that holds the release's namespace, a TrustDomain and `items`; `prober` is its account."""
     clock = FakeClock()
     kube = FakeKube(a_namespace(RELEASE, None), a_trust_domain(), *items, clock=clock)
+    kube.also_served.update(served)
     leadership, recorded = Chosen(), Recorded()
     controller = Controller(
         kube,

@@ -158,6 +158,7 @@ GOOD: Final[dict[str, dict[str, Any]]] = {
             identity={"trustDomain": "prod", "dnsNames": ["orders.example.com", "*.orders.example.com"]},
             mtls={
                 "lifetime": "1h30m",
+                "delivery": "PodCertificate",
                 "secret": {"name": "orders-identity", "formats": ["PEM", "Combined"]},
                 "key": {"algorithm": "Ed25519"},
                 "commonName": "orders@shop",
@@ -410,6 +411,7 @@ BAD: Final = (
         Bad(f"the formats {case}", policy(mtls={"secret": {"formats": formats}}), "spec.mtls.secret.formats", "formats must name PEM, which a Secret of type kubernetes.io/tls always holds, and each format once")
         for case, formats in (("without PEM", ["Combined"]), ("twice", ["PEM", "PEM"]))
     ),
+    Bad("an unknown delivery", policy(mtls={"delivery": "CSI"}), "spec.mtls.delivery", "supported values"),
     Bad("an unknown format", policy(mtls={"secret": {"formats": ["PEM", "JKS"]}}), "spec.mtls.secret.formats[1]", "Unsupported value"),
     Bad("a key of RSA", policy(mtls={"key": {"algorithm": "RSA2048"}}), "spec.mtls.key.algorithm", "Unsupported value"),
     *(

@@ -101,6 +101,7 @@ def test_defaults_are_filled_in(api):
         "identity": {"trustDomain": "default", "dnsNames": []},
         "mtls": {
             "lifetime": "24h",
+            "delivery": "Auto",
             "secret": {"formats": ["PEM"]},
             "key": {"algorithm": "ECDSAP256"},
             "onRotation": {"strategy": "Watch", "fallback": "None", "confirm": {"within": "10m"}},

@@ -7,7 +7,8 @@ from bartizan.cli.admission import to_yaml
 from bartizan.core.checks.render import admission_objects
 from bartizan.core.checks.settings import AdmissionSettings
 from bartizan.core.index import compile_index
-from bartizan.testing.builders import a_policy_view
+from bartizan.core.pki.delivery import pod_certificates
+from bartizan.testing.builders import a_policy_view, a_snapshot
 from integration.admission.live import Api
 from waiting import eventually
 
@@ -30,11 +31,14 @@ MODES = {
     "adm-plain": None,
     "adm-system": "enforce",
 }
-ACCOUNTS = ("orders", "web", "team")
+ACCOUNTS = ("orders", "web", "team", "cards")
 
 
 def policies(namespace):
-    """The policies of a test namespace: one with secrets, two that overlap, one by expression; plain pods are good enough."""
+    """The policies of a test namespace: one with secrets, two that overlap, one by expression; plain pods are good enough.
+
+    Pods of `cards` get certificates of their own.
+    """
     web, canary = {"matchLabels": {"app": "web"}}, {"matchLabels": {"app": "web", "track": "canary"}}
     team = {
         "matchExpressions": [
@@ -52,13 +56,20 @@ def policies(namespace):
         a_policy("web", web),
         a_policy("web-canary", canary, workload={"serviceAccountName": "web"}),
         a_policy("team", team),
+        a_policy("cards", {"matchLabels": {"app": "cards"}}, mtls={"delivery": "PodCertificate"}),
     ]
+
+
+def index_of(namespace):
+    """The index of a test namespace."""
+    mine = policies(namespace)
+    return compile_index(namespace, mine, pod_certificates=pod_certificates(mine, a_snapshot(*mine)))
 
 
 @pytest.fixture(scope="session")
 def index():
     """The spec of the index in every indexed namespace."""
-    return compile_index("adm-enforce", policies("adm-enforce"))["spec"]
+    return index_of("adm-enforce")["spec"]
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +87,7 @@ def api(cluster):
         for namespace in MODES
         for name in ACCOUNTS
     ]
-    indices = [compile_index(name, policies(name)) for name in MODES if name != "adm-unindexed"]
+    indices = [index_of(name) for name in MODES if name != "adm-unindexed"]
     # A controller that another test ran may have kept the indices of these namespaces.
     made = yaml.safe_dump_all([*namespaces, *accounts, *indices])
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=made)

@@ -135,6 +135,42 @@ def test_a_compliant_pod_gets_annotations_and_identity(api, index):
     assert judge(made.body, index, operation="CREATE") == ()
 
 
+def test_a_pod_gets_the_volume_of_a_certificate_of_its_own(api, index):
+    """Where the index says so, the volume asks the pod's node for key and certificate, and the cluster for the trust bundle."""
+    pod = a_pod(labels={"app": "cards"}, account="cards", volumes=[{"name": "t", "emptyDir": {}}])
+    made = api.create(pod, "adm-enforce")
+    assert made.code == 201, made.message
+    assert [v for v in made.body["spec"]["volumes"] if v["name"] == "bartizan-identity"] == [
+        {
+            "name": "bartizan-identity",
+            "projected": {
+                "defaultMode": 0o444,
+                "sources": [
+                    {
+                        "podCertificate": {
+                            "signerName": "bartizan.dev/default",
+                            "keyType": "ECDSAP256",
+                            "maxExpirationSeconds": 86400,
+                            "keyPath": "tls.key",
+                            "certificateChainPath": "tls.crt",
+                            "credentialBundlePath": "tls-combined.pem",
+                            "userAnnotations": {"bartizan.dev/policy": "cards"},
+                        }
+                    },
+                    {
+                        "clusterTrustBundle": {
+                            "signerName": "bartizan.dev/default",
+                            "labelSelector": {"matchLabels": {"bartizan.dev/stage": "live"}},
+                            "path": "ca.crt",
+                        }
+                    },
+                ],
+            },
+        }
+    ]
+    assert judge(made.body, index, operation="CREATE") == ()
+
+
 def test_a_pod_without_volumes_mounts_and_annotations_gets_them(api, index):
     """The account `team` mounts no token, so the pod has neither volumes nor mounts before injection."""
     made = api.create(a_pod(labels={"team": "a"}, account="team"), "adm-enforce")
@@ -190,6 +226,16 @@ CONFLICTS = {
     "another Secret as identity": (
         lambda pod: pod["spec"].update(volumes=[{"name": "bartizan-identity", "secret": {"secretName": "web-tls"}}]),
         'J-02 workload identity: pod lacks spec.volumes[name=bartizan-identity].secret.secretName; allowed: "orders-tls"',
+    ),
+    "a certificate for another policy": (
+        lambda pod: (
+            pod["metadata"].update(labels={"app": "cards"}),
+            pod["spec"].update(
+                serviceAccountName="cards",
+                volumes=[{"name": "bartizan-identity", "secret": {"secretName": "cards-tls"}}],
+            ),
+        ),
+        "J-02 workload identity: pod lacks spec.volumes[name=bartizan-identity].projected.sources; allowed: a podCertificate and a clusterTrustBundle of bartizan.dev/default",
     ),
     "identity mounted elsewhere": (
         lambda pod: pod["spec"]["containers"][0].update(

@@ -178,14 +178,18 @@ def trust_domain():
 
 @pytest.fixture
 def policy():
-    """The builder of policies as a team would write them."""
+    """The builder of policies as a team would write them, with a Secret, which is what these tests edit and delete."""
 
     def build(name: str, namespace: str, **spec: Any) -> dict[str, Any]:
         return {
             "apiVersion": "bartizan.dev/v1alpha1",
             "kind": "ServiceSecurityPolicy",
             "metadata": {"name": name, "namespace": namespace},
-            "spec": {"workload": {"selector": {"matchLabels": {"app": name}}}, **spec},
+            "spec": {
+                "workload": {"selector": {"matchLabels": {"app": name}}},
+                "mtls": {"delivery": "Secret"},
+                **spec,
+            },
         }
 
     return build

@@ -10,9 +10,10 @@ LEVELLED = frozenset(
     check.info.id for check in ALL if check.info.standard is not None and check.scope is Scope.COVERAGE
 )
 """Checks that these pods seldom meet: the Pod Security Standards have pods of their own (`hardening`)."""
-ACCOUNTS = ("orders", "web", "team", "default")
+ACCOUNTS = ("orders", "web", "team", "cards", "default")
 LABELS = (
     {"app": "orders"},
+    {"app": "cards"},
     {"app": "web"},
     {"app": "web", "track": "canary"},
     {"app": "web", "track": "stable"},
@@ -34,7 +35,43 @@ ANNOTATIONS = (
     {"vault.hashicorp.com/agent-inject-status": "update", "vault.hashicorp.com/agent-image": "x" * 100},
     {"vault.hashicorp.com/agent-inject-secret-root": "secret/root", "vault.hashicorp.com.evil/x": "y"},
 )
-SECRETS = ("orders-tls", "web-tls", "web-canary-tls", "password", "s" * 200)
+SECRETS = ("orders-tls", "web-tls", "web-canary-tls", "cards-tls", "password", "s" * 200)
+CERTIFICATE = {
+    "signerName": "bartizan.dev/default",
+    "keyType": "ECDSAP256",
+    "maxExpirationSeconds": 86400,
+    "keyPath": "tls.key",
+    "certificateChainPath": "tls.crt",
+    "credentialBundlePath": "tls-combined.pem",
+    "userAnnotations": {"bartizan.dev/policy": "cards"},
+}
+BUNDLE = {
+    "signerName": "bartizan.dev/default",
+    "labelSelector": {"matchLabels": {"bartizan.dev/stage": "live"}},
+    "path": "ca.crt",
+}
+CERTIFICATES = (
+    {},
+    {"signerName": "example.com/other"},
+    {"keyType": "ED25519"},
+    {"maxExpirationSeconds": 3600},
+    {"keyPath": "key.pem"},
+    {"userAnnotations": {"bartizan.dev/policy": "orders"}},
+    {"userAnnotations": {"bartizan.dev/policy": "cards", "example.com/more": "x"}},
+)
+BUNDLES = (
+    {},
+    {"signerName": "example.com/other"},
+    {"path": "roots.pem"},
+    {"optional": True},
+    {"labelSelector": {"matchLabels": {"bartizan.dev/stage": "next"}}},
+    {
+        "labelSelector": {
+            "matchExpressions": [{"key": "a", "operator": "Exists"}],
+            "matchLabels": {"bartizan.dev/stage": "live"},
+        }
+    },
+)
 KINDS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "CronJob", "ReplicationController", "PodTemplate")
 IDENTITY = {"name": "bartizan-identity", "mountPath": "/var/run/secrets/bartizan.dev/tls", "readOnly": True}
 
@@ -115,11 +152,25 @@ def _volumes(chance: random.Random) -> list:
             ({"emptyDir": {}}, {"emptyDir": {}}, {"hostPath": {"path": path, "type": ""}}, {"configMap": {"name": "c"}})
         )
         found.append({"name": f"v{i}", **(source if chance.random() < 0.9 else _secret_source(chance))})
-    if chance.random() < 0.15:
+    roll = chance.random()
+    if roll < 0.1:
+        found.append({"name": "bartizan-identity", "projected": {"sources": _own_certificate(chance)}})
+    elif roll < 0.2:
         secret = chance.choice(("orders-tls", "web-tls"))
         optional = chance.choice(({}, {"optional": True}, {"items": [{"key": "tls.crt", "path": "tls.crt"}]}))
         found.append({"name": "bartizan-identity", "secret": {"secretName": secret, **optional}})
     return found
+
+
+def _own_certificate(chance: random.Random) -> list:
+    """The sources of a certificate of the pod's own, mostly as they should be."""
+    spoilt = chance.random()
+    certificate = {**CERTIFICATE, **(chance.choice(CERTIFICATES) if spoilt < 0.3 else {})}
+    bundle = {**BUNDLE, **(chance.choice(BUNDLES) if 0.3 <= spoilt < 0.5 else {})}
+    sources = [{"podCertificate": certificate}, {"clusterTrustBundle": bundle}]
+    if 0.5 <= spoilt < 0.6:
+        return chance.choice((sources[:1], sources[::-1], [*sources, {"configMap": {"name": "c"}}]))
+    return sources
 
 
 def _secret_source(chance: random.Random) -> dict:

@@ -9,8 +9,7 @@ from bartizan.core.admission import judge, refusal, review, warning
 from bartizan.core.checks.registry import BY_ID
 from bartizan.core.checks.render import admission_objects
 from bartizan.core.checks.settings import AdmissionSettings
-from bartizan.core.index import compile_index
-from integration.admission.conftest import policies
+from integration.admission.conftest import index_of
 from parity.admission.celpy import Policy
 from parity.admission.generated import KINDS, LEVELLED, a_pod, a_workload, with_debug
 
@@ -28,7 +27,7 @@ def rendered():
     }
 
 
-INDEX = compile_index("shop", policies("shop"))["spec"]
+INDEX = index_of("shop")["spec"]
 
 
 def expected(say, item, violations):

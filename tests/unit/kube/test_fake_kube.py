@@ -122,7 +122,7 @@ async def test_foreign_kinds_and_places_are_refused():
     """A kind outside the table, or a namespace on the wrong scope, is a mistake that shows."""
     kube = FakeKube()
     with pytest.raises(NotFoundError, match=r"is not in bartizan\.api\.kinds"):
-        await kube.apply({"apiVersion": "v1", "kind": "PodTemplate", "metadata": {"name": "x"}}, manager="one")
+        await kube.apply({"apiVersion": "v1", "kind": "Binding", "metadata": {"name": "x"}}, manager="one")
     with pytest.raises(InvalidError, match=r"Secret x needs metadata\.namespace"):
         await kube.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x"}}, manager="one")
     with pytest.raises(InvalidError, match=r"Namespace x must not have metadata\.namespace"):

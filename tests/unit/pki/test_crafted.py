@@ -22,7 +22,9 @@ START = NOW - timedelta(minutes=2)
 def crafted(*, uris=(ID,), end=NOW + 24 * HOUR):
     """Return the policy's Secret with a leaf signed by our issuing authority outside of the signer's rules."""
     key = new_key()
-    builder = leaf_builder(key, uris=uris, dns_names=NAMES, client=True, times=Validity(start=START, end=end))
+    builder = leaf_builder(
+        key.public_key(), uris=uris, dns_names=NAMES, client=True, times=Validity(start=START, end=end)
+    )
     leaf = signed(builder, load_key(PKI.issuing.key_pem, of="issuing"), PKI.issuing.certificate)
     chain = to_pem((leaf, PKI.issuing.certificate))
     return with_data(PKI.issue(), tls_crt=encoded(chain), tls_key=encoded(key_pem(key)))
@@ -49,7 +51,9 @@ def test_a_leaf_is_no_root():
     """A self-signed certificate that may not sign others is not taken for a root, whatever names it bears."""
     key = new_key()
     times = Validity(start=START, end=NOW + HOUR)
-    builder = leaf_builder(key, uris=("spiffe://prod.example.com",), dns_names=(), client=True, times=times)
+    builder = leaf_builder(
+        key.public_key(), uris=("spiffe://prod.example.com",), dns_names=(), client=True, times=times
+    )
     entries = {
         "tls_crt": encoded(to_pem((self_signed(builder, key, x509.Name([])),))),
         "tls_key": encoded(key_pem(key)),

@@ -76,7 +76,7 @@ def test_a_change_reissues(case, had, wanted, reason, message):
 def test_other_keys_have_names(key, called):
     """A key of another kind, as another issuer may hand out, is called by its kind and is not what was asked for."""
     times = Validity(start=NOW, end=NOW + HOUR)
-    builder = leaf_builder(key, uris=(PKI.profile.spiffe_id,), dns_names=(), client=True, times=times)
+    builder = leaf_builder(key.public_key(), uris=(PKI.profile.spiffe_id,), dns_names=(), client=True, times=times)
     leaf = signed(builder, load_key(PKI.issuing.key_pem, of="the test"), PKI.issuing.certificate)
     assert view_leaf((leaf, PKI.issuing.certificate), key_pem(key)).key_algorithm == called
 

@@ -100,7 +100,10 @@ def test_a_new_policy_gets_its_network_policy_and_its_status():
                 "requests": 0,
                 "gaps": 0,
             },
-            "capabilities": dict.fromkeys(CAPABILITIES, False),
+            "capabilities": {
+                **dict.fromkeys(CAPABILITIES, False),
+                "podCertificatesLack": "the cluster has not been asked yet",
+            },
             "emitted": [
                 {
                     "kind": "NetworkPolicy",

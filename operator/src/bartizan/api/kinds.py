@@ -61,6 +61,15 @@ CERTIFICATE_REQUEST: Final = Kind("cert-manager.io/v1", "CertificateRequest", "c
 SIGNING_REQUEST: Final = Kind(
     "certificates.k8s.io/v1", "CertificateSigningRequest", "certificatesigningrequests", namespaced=False
 )
+POD_TEMPLATE: Final = Kind("v1", "PodTemplate", "podtemplates")
+CERTIFICATES: Final = ("certificates.k8s.io/v1", "certificates.k8s.io/v1beta1")
+"""API versions of the kinds by which pods get certificates made on their node, the best first."""
+POD_CERTIFICATE_REQUESTS: Final = {
+    version: Kind(version, "PodCertificateRequest", "podcertificaterequests") for version in CERTIFICATES
+}
+CLUSTER_TRUST_BUNDLES: Final = {
+    version: Kind(version, "ClusterTrustBundle", "clustertrustbundles", namespaced=False) for version in CERTIFICATES
+}
 VALIDATING_POLICY: Final = Kind(
     "admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy", "validatingadmissionpolicies", namespaced=False
 )
@@ -112,7 +121,15 @@ ALL: Final = (
     CLUSTER_NETWORK_POLICY,
     CERTIFICATE_REQUEST,
     SIGNING_REQUEST,
+    POD_TEMPLATE,
+    *POD_CERTIFICATE_REQUESTS.values(),
+    *CLUSTER_TRUST_BUNDLES.values(),
 )
-BACK_ENDS: Final = (CILIUM_NETWORK_POLICY, CLUSTER_NETWORK_POLICY)
-"""Kinds that a cluster may lack: network plugins bring them, before bartizan or after it."""
+BACK_ENDS: Final = (
+    CILIUM_NETWORK_POLICY,
+    CLUSTER_NETWORK_POLICY,
+    *POD_CERTIFICATE_REQUESTS.values(),
+    *CLUSTER_TRUST_BUNDLES.values(),
+)
+"""Kinds that a cluster may lack: network plugins, newer versions and feature gates bring them, before bartizan or after it."""
 BY_NAME: Final = {(kind.api_version, kind.kind): kind for kind in ALL}

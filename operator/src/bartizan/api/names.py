@@ -35,6 +35,9 @@ AUTHORITY_GENERATION_LABEL: Final = f"{GROUP}/authority-generation"
 """On an authority's Secret: counts up from 1 within its role."""
 LEDGER_LABEL: Final = f"{GROUP}/ledger"
 """On the ConfigMaps that say which certificates were issued: `issued`."""
+STAGE_LABEL: Final = f"{GROUP}/stage"
+"""On a ClusterTrustBundle: `live` is what pods verify their peers by."""
+LIVE_STAGE: Final = "live"
 
 BASELINE_NETWORK_POLICY: Final = "bartizan-baseline"
 METADATA_NETWORK_POLICY: Final = "bartizan-metadata"
@@ -55,6 +58,22 @@ SYSTEM_NAMESPACES: Final = ("kube-system", "kube-public", "kube-node-lease")
 def api_access_name(policy: str) -> str:
     """Return the name of the Role and RoleBinding that hold `policy`'s rights at the API server."""
     return f"ssp-{policy}-api"
+
+
+def signer_name(trust_domain: str) -> str:
+    """Return the name under which nodes ask for certificates of the TrustDomain of that name (KEP-4317)."""
+    return f"{GROUP}/{trust_domain}"
+
+
+def trust_domain_of(signer: str) -> str:
+    """Return the TrustDomain that `signer` stands for; empty for a signer that is not ours."""
+    group, slash, name = signer.partition("/")
+    return name if slash and group == GROUP else ""
+
+
+def trust_bundle_name(trust_domain: str) -> str:
+    """Return the name of the ClusterTrustBundle that pods read, in the form the signer's name asks for (KEP-3257)."""
+    return f"{GROUP}:{trust_domain}:{LIVE_STAGE}"
 
 
 def network_policy_name(policy: str) -> str:

@@ -1,4 +1,4 @@
-"""Follows the kinds that a network plugin brings for as long as the cluster serves them, and no longer.
+"""Follows the kinds that a cluster may lack for as long as it serves them, and no longer.
 
 The other sources wait for what they follow; these kinds may never come, or go with their CRD while the controller runs. What
 was known of a kind that went is forgotten, so that whoever relied on it looks again.
@@ -10,7 +10,13 @@ from typing import Final
 
 import structlog
 
-from bartizan.api.kinds import CILIUM_NETWORK_POLICY, CLUSTER_NETWORK_POLICY, Kind
+from bartizan.api.kinds import (
+    CILIUM_NETWORK_POLICY,
+    CLUSTER_NETWORK_POLICY,
+    CLUSTER_TRUST_BUNDLES,
+    POD_CERTIFICATE_REQUESTS,
+    Kind,
+)
 from bartizan.controller.intake import Intake
 from bartizan.controller.sources import OURS
 from bartizan.controller.world import World
@@ -33,14 +39,17 @@ class BackEndSource:
         self._world = world
         self._intake = intake
         self._clock = clock
-        self._wanted: frozenset[Kind] = frozenset()
+        self._wanted: dict[Kind, str] = {}
         self._reflectors: dict[Kind, Reflector] = {}
         self._wake = asyncio.Event()
 
     def tend(self, found: Capabilities) -> None:
         """Take in what the cluster serves."""
         served = {CILIUM_NETWORK_POLICY: found.cilium, CLUSTER_NETWORK_POLICY: found.cluster_network_policy}
-        self._wanted = frozenset(kind for kind, there in served.items() if there)
+        self._wanted = {kind: OURS for kind, there in served.items() if there}
+        if version := found.certificates_version:
+            # Requests are the nodes' and bear no label; of bundles we must see one of our name whoever took its label off.
+            self._wanted |= {POD_CERTIFICATE_REQUESTS[version]: "", CLUSTER_TRUST_BUNDLES[version]: ""}
         self._wake.set()
 
     def follows(self, kind: Kind) -> bool:
@@ -52,10 +61,10 @@ class BackEndSource:
         running: dict[Kind, asyncio.Task[None]] = {}
         async with asyncio.TaskGroup() as group:
             while True:
-                for kind in running.keys() - self._wanted:
+                for kind in running.keys() - self._wanted.keys():
                     running.pop(kind).cancel()
                     self._forget(kind)
-                for kind in sorted(self._wanted - running.keys(), key=lambda kind: kind.kind):
+                for kind in sorted(self._wanted.keys() - running.keys(), key=lambda kind: kind.kind):
                     running[kind] = group.create_task(self._follow(kind))
                 await self._wake.wait()
                 self._wake.clear()
@@ -66,9 +75,10 @@ class BackEndSource:
             await self._clock.sleep(_PAUSE)
 
     async def _follow(self, kind: Kind) -> None:
+        selector = self._wanted[kind]
         _log.info("followed from now on", kind=kind.kind, version=kind.api_version)
         self._reflectors[kind] = Reflector(
-            self._api, kind, self._world.store, self._intake.changed, label_selector=OURS, clock=self._clock
+            self._api, kind, self._world.store, self._intake.changed, label_selector=selector, clock=self._clock
         )
         await self._reflectors[kind].run()
 

@@ -93,11 +93,9 @@ class Certificates:
             UnstableDecisionError: the decision does not accept what was signed for it.
             KubeError, NotLeaderError, LedgerBusyError: what was signed could not be written down; it is thrown away.
         """
-        domain = self._world.trust_domain(policy.spec.identity.trust_domain)
-        if domain is None:
-            return waiting(Reason.TRUST_DOMAIN_NOT_FOUND, _no_such(policy.spec.identity.trust_domain))
+        domain = self.domain(policy)
         if not isinstance(domain, TrustDomainView):
-            return waiting(Reason.AUTHORITY_NOT_READY, f"TrustDomain {domain.name}: {domain.problem}")
+            return domain
         if domain.spec.external and self._external:
             return await self._external.outcome(policy, domain, secret, snapshot, now)
         authorities = self.authorities(domain, now)
@@ -119,13 +117,17 @@ class Certificates:
             return self._upheld(request, decision)
         if authorities.signer is None:
             self._meter.not_issued("NoAuthority")
-            return _no_signer(domain, authorities)
+            return self.no_signer(domain, authorities)
         return await self._renewed(request, decision, authorities)
 
     @property
     def contested(self) -> tuple[tuple[str, str], ...]:
         """Namespace and name of the Secrets that somebody else keeps writing."""
         return self._contests.places
+
+    def may_sign(self) -> bool:
+        """Spend one certificate of the budget on a pod, which stands in no line; False: there is none to spend now."""
+        return self._turns.spend()
 
     def forget(self) -> None:
         """Another replica writes now: nobody waits for a turn here any more, and no contest is remembered."""
@@ -144,6 +146,26 @@ class Certificates:
     def written(self, plan: Plan) -> None:
         """Note that a policy's plan was carried out: a Secret in it that is missing at the next look was deleted since."""
         self._contests.written(one.item for one in plan.applies if one.item["kind"] == SECRET.kind)
+
+    def domain(self, policy: PolicyView) -> TrustDomainView | CertificateOutcome:
+        """Return the policy's trust domain, or the outcome where it cannot be used."""
+        name = policy.spec.identity.trust_domain
+        domain = self._world.trust_domain(name)
+        if domain is None:
+            return waiting(Reason.TRUST_DOMAIN_NOT_FOUND, _no_such(name))
+        if not isinstance(domain, TrustDomainView):
+            return waiting(Reason.AUTHORITY_NOT_READY, f"TrustDomain {domain.name}: {domain.problem}")
+        return domain
+
+    @staticmethod
+    def no_signer(domain: TrustDomainView, authorities: AuthorityPlan) -> CertificateOutcome:
+        """Return the outcome while no authority of the trust domain can sign."""
+        if authorities.lost:
+            message = (
+                f"TrustDomain {domain.name} lost an authority's key; its condition Ready says which and what to do"
+            )
+            return waiting(Reason.CA_KEY_LOST, message)
+        return waiting(Reason.AUTHORITY_NOT_READY, f"TrustDomain {domain.name} has no authority that can sign yet")
 
     def authorities(self, domain: TrustDomainView, now: datetime) -> AuthorityPlan:
         """Return the authorities of a trust domain as last seen; what there is to make is not made here."""
@@ -261,10 +283,3 @@ def _no_such(name: str) -> str:
         else "correct spec.identity.trustDomain"
     )
     return f"there is no TrustDomain {name}: create it, or {fix}"
-
-
-def _no_signer(domain: TrustDomainView, authorities: AuthorityPlan) -> CertificateOutcome:
-    if authorities.lost:
-        message = f"TrustDomain {domain.name} lost an authority's key; its condition Ready says which and what to do"
-        return waiting(Reason.CA_KEY_LOST, message)
-    return waiting(Reason.AUTHORITY_NOT_READY, f"TrustDomain {domain.name} has no authority that can sign yet")

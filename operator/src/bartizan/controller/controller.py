@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from bartizan.api.kinds import CLUSTER_NETWORK_POLICY, ROLE, ROLE_BINDING, SECRET
+from bartizan.api.kinds import CLUSTER_NETWORK_POLICY, NODE, ROLE, ROLE_BINDING, SECRET
 from bartizan.controller.authorities import Authorities
 from bartizan.controller.back_ends import BackEndSource
 from bartizan.controller.certificates import Certificates
@@ -29,6 +29,7 @@ from bartizan.controller.meter import Meter, NoMeter
 from bartizan.controller.names import NameResolver, NameWatch
 from bartizan.controller.order import by_urgency
 from bartizan.controller.place import Leadership, Place
+from bartizan.controller.pod_certificates import PodCertificates
 from bartizan.controller.queue import WorkQueue
 from bartizan.controller.reconcile import Reconciler, RefusedError
 from bartizan.controller.sources import AROUND, OURS, CertificateSecrets, EventSource, ReflectorSource
@@ -118,7 +119,8 @@ class Controller:
             self._back_ends.tend(found)
             self._enqueue_all(self.world.capabilities_found(found))
 
-        return Discovery(api, tell=tell, clock=self._clock)
+        store, namespace = self.world.store, self._place.release.namespace
+        return Discovery(api, namespace=namespace, nodes=lambda: store.list(NODE), tell=tell, clock=self._clock)
 
     def _name_watch(self, resolver: NameResolver) -> NameWatch:
         def tell(resolved: ResolvedName) -> None:
@@ -160,6 +162,7 @@ class Controller:
             api=api,
             writer=writer,
             certificates=self._certificates,
+            pods=PodCertificates(self.world, self._certificates, self._ledger, tell=self._enqueue_settled),
             authorities=Authorities(api, writer, BuiltinSigner(), release, evidence=evidence, meter=meter),
             controller=ServiceAccountRef(namespace=release.namespace, name=self._place.account),
             prober=ServiceAccountRef(namespace=release.namespace, name=self._place.prober)
@@ -284,7 +287,8 @@ class Controller:
         if key.subject in {Subject.NAMESPACE, Subject.POLICY} and self._back_ends.follows(CLUSTER_NETWORK_POLICY):
             self._enqueue(TIERS_KEY)
         if self._work is not None:
-            self.queue.add(key, ahead=self.world.rollouts.presses(key))
+            presses = key.subject is Subject.POD_CERTIFICATE or self.world.rollouts.presses(key)
+            self.queue.add(key, ahead=presses)
             self._meter.queued(len(self.queue))
 
     def _enqueue_settled(self, key: Key) -> None:

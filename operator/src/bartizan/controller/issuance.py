@@ -64,6 +64,10 @@ class Turns:
                 return True
         return self._wait(mine)
 
+    def spend(self) -> bool:
+        """Spend one certificate on who stands in no line, as a pod that cannot start without it; False: there is none."""
+        return self._spare() > 0 and self._budget.try_take()
+
     def drop(self, key: PolicyKey) -> None:
         """Forget that `key` waits: it needs no certificate."""
         self._since.pop(key, None)

@@ -14,6 +14,7 @@ class Subject(StrEnum):
     TRUST_DOMAIN = "trustdomain"
     SERVING = "serving"
     TIERS = "tiers"
+    POD_CERTIFICATE = "podcertificate"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -45,6 +46,11 @@ def trust_domain_key(name: str) -> Key:
     return Key(Subject.TRUST_DOMAIN, "", name)
 
 
+def pod_certificate_key(namespace: str, name: str) -> Key:
+    """Return the key of a node's request for a pod's certificate."""
+    return Key(Subject.POD_CERTIFICATE, namespace, name)
+
+
 SERVING_KEY = Key(Subject.SERVING, "", "webhook")
 """The webhook's serving certificate, of which there is one."""
 TIERS_KEY = Key(Subject.TIERS, "", "cluster")
@@ -54,6 +60,16 @@ SINGLE_KEYS = (SERVING_KEY, TIERS_KEY)
 
 
 def rank(key: Key) -> int:
-    """Return a key's place: trust domains and namespaces before policies, which need their authorities and access."""
-    order = (Subject.TRUST_DOMAIN, Subject.SERVING, Subject.NAMESPACE, Subject.POLICY, Subject.TIERS)
+    """Return a key's place: trust domains and namespaces before policies, which need their authorities and access.
+
+    Pods that cannot start before they have a certificate come before what only has to be kept right.
+    """
+    order = (
+        Subject.TRUST_DOMAIN,
+        Subject.POD_CERTIFICATE,
+        Subject.SERVING,
+        Subject.NAMESPACE,
+        Subject.POLICY,
+        Subject.TIERS,
+    )
     return order.index(key.subject)

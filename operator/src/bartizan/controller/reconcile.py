@@ -23,6 +23,7 @@ from bartizan.controller.certificates import Certificates, unreachable
 from bartizan.controller.gathered import around, isolation, isolation_taken, reports, strays, surroundings
 from bartizan.controller.keys import Key, Subject
 from bartizan.controller.meter import Meter
+from bartizan.controller.pod_certificates import PodCertificates
 from bartizan.controller.served import Served
 from bartizan.controller.world import World
 from bartizan.controller.writer import Writer
@@ -33,6 +34,7 @@ from bartizan.core.namespace import ACCESS_NAME, PROBES_NAME, NamespaceObserved,
 from bartizan.core.network.api_server import granted
 from bartizan.core.network.rollout import PATIENCE
 from bartizan.core.ownership import is_ours
+from bartizan.core.pki.delivery import Delivery, delivery_of
 from bartizan.core.pki.external.said import plan_external_domain
 from bartizan.core.plan import Plan
 from bartizan.core.posture import CertificateOutcome, plan_failure, plan_policy
@@ -72,6 +74,7 @@ class Reconciler:
         api: KubeApi,
         writer: Writer,
         certificates: Certificates,
+        pods: PodCertificates,
         authorities: Authorities,
         controller: ServiceAccountRef,
         prober: ServiceAccountRef | None,
@@ -85,6 +88,7 @@ class Reconciler:
         self._api = api
         self._writer = writer
         self._certificates = certificates
+        self._pods = pods
         self._authorities = authorities
         self._controller = controller
         self._prober = prober
@@ -148,6 +152,8 @@ class Reconciler:
                 return await self._authorities.plan_serving(now)
             case Subject.TIERS:
                 return await self._beside.plan_tiers(now)
+            case Subject.POD_CERTIFICATE:
+                return await self._pods.plan(key, now)
 
     async def _plan_policy(self, key: Key, now: datetime) -> Plan:
         policy = self._world.policy((key.namespace, key.name))
@@ -190,8 +196,13 @@ class Reconciler:
             since = self._waiting_since.setdefault(policy.namespace, now)
             return unreachable(policy.namespace, settled=now - since >= _PATIENCE)
         self._waiting_since.pop(policy.namespace, None)
-        secret = await self._found(SECRET, policy.namespace, policy.spec.secret_name(policy.name))
-        return await self._certificates.outcome(policy, secret, snapshot, now)
+        chosen, name = delivery_of(policy, snapshot), policy.spec.secret_name(policy.name)
+        in_secret = chosen.delivery is Delivery.SECRET
+        outcome = None
+        if in_secret or self._world.mounted.refers(policy.namespace, name):
+            secret = await self._found(SECRET, policy.namespace, name)
+            outcome = await self._certificates.outcome(policy, secret, snapshot, now)
+        return outcome if in_secret and outcome else await self._pods.outcome(policy, chosen, outcome, snapshot, now)
 
     def _plan_namespace(self, key: Key) -> Plan:
         snapshot = self._world.snapshot()
@@ -222,7 +233,7 @@ class Reconciler:
             return plan_unreadable(domain, item, now)
         if domain.spec.external:
             return plan_external_domain(domain, item, now)
-        return await self._authorities.plan(domain, now)
+        return self._pods.with_bundle(await self._authorities.plan(domain, now), domain, now)
 
     async def _found(self, kind: Kind, namespace: str, name: str, *, look: bool = True) -> KubeObject | None:
         """Return the object of that name, asking the API server where the picture has none.

@@ -14,9 +14,10 @@ import structlog
 from pydantic import ValidationError
 
 from bartizan.api.kinds import POD, SECRET
-from bartizan.api.names import KubeObject
+from bartizan.api.names import KubeObject, signer_name
 from bartizan.api.v1alpha1 import EdgeStatus, Restarted
 from bartizan.controller.certificates import Certificates
+from bartizan.controller.mounted import SignedFor
 from bartizan.controller.probed import last_served
 from bartizan.controller.world import World
 from bartizan.controller.writer import Writer
@@ -24,10 +25,10 @@ from bartizan.core.model import PolicyKey, PolicyView, TrustDomainView
 from bartizan.core.posture import CertificateOutcome
 from bartizan.core.reasons import Mode
 from bartizan.core.restarts import Evict
-from bartizan.core.served.issued import Issued, issued_in
+from bartizan.core.served.issued import Issued, IssuedLeaf, issued_in
 from bartizan.core.served.judge import ServedInput, ServedOutcome, judge_served, observers
 from bartizan.core.served.leaf import own_key_id
-from bartizan.core.served.pods import pods_of
+from bartizan.core.served.pods import pods_of, with_own
 from bartizan.kube.clock import Clock
 from bartizan.kube.errors import KubeError, TooManyRequestsError
 
@@ -64,7 +65,7 @@ class Served:
         if status is not None:
             if found.step.evict:
                 self._chosen[policy.key] = found.step.evict
-            pods = found.pods or status.pods
+            pods = with_own(found.pods, status.pods)
             status = status.model_copy(update={"pods": pods, "restarted": found.step.restarted})
         waits = [wait for wait in (certificate.look_after, found.look_after) if wait is not None]
         return replace(
@@ -104,7 +105,10 @@ class Served:
         shared = issued_in(secret, now=now) if certificate.status and not certificate.applies else None
         domain = self._world.trust_domain(policy.spec.identity.trust_domain)
         known = self._certificates.authorities(domain, now).issuing if isinstance(domain, TrustDomainView) else ()
-        return Issued(shared=shared, authorities=frozenset(own_key_id(one.certificate) for one in known))
+        keys = {one.id: own_key_id(one.certificate) for one in known}
+        own = self._world.mounted.certificates(policy.key, signer_name(policy.spec.identity.trust_domain))
+        leaves = {uid: leaf for uid, one in own.items() if one and (leaf := _own_leaf(one, keys, policy))}
+        return Issued(shared=shared, own=leaves, authorities=frozenset(keys.values()))
 
     def authorities(self) -> Mapping[str, datetime]:
         """Return when a probe was last shown a certificate of each issuing authority, by bartizan's id of it.
@@ -140,6 +144,17 @@ class Served:
         else:
             self._refused.pop(key, None)
             _log.info("evicted", policy="/".join(key), pod=evict.ref.name)
+
+
+def _own_leaf(found: SignedFor, keys: Mapping[str, str], policy: PolicyView) -> IssuedLeaf | None:
+    """Return a pod's own certificate as it is to be served; None where its authority is not known any more.
+
+    Where only the ledger tells of it, it was there a lifetime before its end at the latest.
+    """
+    if found.authority not in keys:
+        return None
+    since = found.since or found.ends - policy.spec.mtls.lifetime
+    return IssuedLeaf(authority=keys[found.authority], not_after=found.ends, since=since)
 
 
 def _why(error: KubeError) -> str:

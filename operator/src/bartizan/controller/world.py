@@ -20,6 +20,7 @@ from bartizan.controller.keys import (
     policy_key,
     trust_domain_key,
 )
+from bartizan.controller.mounted import Mounted
 from bartizan.controller.owners import owner_of
 from bartizan.controller.probed import Probed
 from bartizan.controller.ranges import NodeRanges, stored_ranges
@@ -71,6 +72,7 @@ class World:
         self._owners: dict[ObjectRef, Key] = {}
         self._news = RotationNews()
         self.workloads = Workloads()
+        self.mounted = Mounted(self._policies)
         self.rollouts = Rollouts(self.store, self.workloads, self._policies, self._callers)
         self._snapshot: Snapshot | None = None
 
@@ -142,6 +144,7 @@ class World:
                 *(policy_key(key) for key in self._policies),
                 *(namespace_key(name) for name in self._namespaces),
                 *(trust_domain_key(name) for name in self._trust_domains),
+                *(key for key in self._owners.values() if key.subject is Subject.POD_CERTIFICATE),
             }
         )
 
@@ -166,7 +169,7 @@ class World:
             case kinds.POD.kind | kinds.INGRESS.kind:
                 around = frozenset(map(policy_key, self.surroundings.changed(ref, item, self.snapshot())))
                 news = self.workloads.pod_changed(ref, item) if ref.kind == kinds.POD.kind else frozenset()
-                return around | self._shapes_changed(news, ref)
+                return around | self.mounted.changed(ref, item) | self._shapes_changed(news, ref)
             case _:
                 return self._child_changed(ref, item)
 
@@ -241,7 +244,7 @@ class World:
         else:
             self._trust_domains.pop(name, None)
         self._snapshot = None
-        return frozenset({trust_domain_key(name), *self._signed_by(name)})
+        return frozenset({trust_domain_key(name), *self._signed_by(name), *map(namespace_key, self._namespaces)})
 
     def _baseline_changed(self, name: str, item: KubeObject | None) -> frozenset[Key]:
         if name != DEFAULT_NAME or not self.floors.take(item):

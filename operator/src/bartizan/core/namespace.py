@@ -15,6 +15,7 @@ from bartizan.core.index import compile_index
 from bartizan.core.model import NamespaceView, Snapshot
 from bartizan.core.network.compile import baseline_policy
 from bartizan.core.ownership import removal, spelled_out, upkeep
+from bartizan.core.pki.delivery import pod_certificates
 from bartizan.core.plan import SOON, Plan
 from bartizan.core.reasons import Mode
 
@@ -61,13 +62,11 @@ def plan_namespace(
         kept = (observed.isolation, observed.index, observed.access, observed.probes)
         return Plan(deletes=tuple(delete for item in kept for delete in removal(item)))
     mine = [policy for policy in snapshot.policies.values() if policy.namespace == namespace.name]
+    floor, asked = snapshot.baseline.pod_security, pod_certificates(mine, snapshot)
+    index = compile_index(namespace.name, mine, floor=floor, pod_certificates=asked)
     applies = (
         *upkeep(access_binding(namespace.name, controller), observed.access, manager="bartizan/access"),
-        *upkeep(
-            compile_index(namespace.name, mine, floor=snapshot.baseline.pod_security),
-            observed.index,
-            manager="bartizan/index",
-        ),
+        *upkeep(index, observed.index, manager="bartizan/index"),
     )
     if namespace.mode is not Mode.ENFORCE:
         return Plan(applies=applies, deletes=removal(observed.isolation) + removal(observed.probes))

@@ -3,12 +3,13 @@
 They are apart from the plan so that each can be read, tested and translated into the reference as what it is: API for people.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from bartizan.api.names import BASELINE_NETWORK_POLICY, ENFORCEMENT_LABEL, KubeObject
 from bartizan.api.v1alpha1 import EdgeStatus
 from bartizan.core.conditions import Observation, Status
+from bartizan.core.index import entries_of
 from bartizan.core.injection.plan import annotations
 from bartizan.core.model import InvalidPolicy, PolicyView
 from bartizan.core.network.hold import Hold
@@ -101,7 +102,7 @@ def secrets_injected(policy: PolicyView, mode: Mode, index: KubeObject | None) -
     wanted = annotations(policy)
     if not wanted:
         return _observed(kind, "True", Reason.NONE_DECLARED, "the policy declares no secrets")
-    entry = next((entry for entry in _entries(index) if entry.get("name") == policy.name), {})
+    entry = next((entry for entry in entries_of(index) if entry.get("name") == policy.name), {})
     if entry.get("annotations") != wanted:
         return _observed(
             kind, "False", Reason.PENDING, "the namespace's PolicyIndex does not demand the annotations yet"
@@ -176,10 +177,3 @@ def _some(sentences: Sequence[str]) -> str:
 def _edge(edge: EdgeStatus) -> str:
     way = f"from {edge.from_}" if edge.from_ else f"to {edge.to}"
     return f"{way}: {edge.message or edge.reason or edge.state}"
-
-
-def _entries(index: KubeObject | None) -> Iterator[KubeObject]:
-    spec = (index or {}).get("spec") or {}
-    for entries in (spec.get("buckets") or {}).values():
-        yield from entries
-    yield from spec.get("rest") or ()

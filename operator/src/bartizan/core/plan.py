@@ -21,6 +21,8 @@ FieldManager = Literal[
     "bartizan/status",
     "bartizan/probes",
     "bartizan/ledger",
+    "bartizan/pod-certificates",
+    "bartizan/trust-bundle",
 ]
 """One writer and purpose each, so that `kubectl get --show-managed-fields` tells who wrote what."""
 

@@ -5,13 +5,12 @@ asking again gives an empty plan, which is what keeps a resync from writing and 
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from bartizan.api.names import API_VERSION, BASELINE_NETWORK_POLICY, KubeObject
 from bartizan.api.v1alpha1 import (
-    CapabilitiesStatus,
     CertificateStatus,
     Condition,
     EmittedObject,
@@ -40,7 +39,7 @@ from bartizan.core.observations import (
     secrets_injected,
 )
 from bartizan.core.ownership import abandoned, removal
-from bartizan.core.plan import LOOK_AGAIN, Apply, Event, Plan
+from bartizan.core.plan import LOOK_AGAIN, Apply, Delete, Event, Plan
 from bartizan.core.reasons import ConditionType, Mode, Reason
 from bartizan.core.shared_ground import overlaps, shared_identity, siblings
 from bartizan.core.summary import summary
@@ -56,6 +55,8 @@ class CertificateOutcome:
     observation: Observation
     applies: tuple[Apply, ...] = ()
     """The Secret, if it has to be written."""
+    deletes: tuple[Delete, ...] = ()
+    """Secrets that nothing refers to any more."""
     status: CertificateStatus | None = None
     emitted: EmittedObject | None = None
     look_after: timedelta | None = None
@@ -171,7 +172,7 @@ def _carried(
     return replace(
         plan,
         applies=(*beside.applies, *isolation.applies, *certificate.applies, *access.applies),
-        deletes=(*isolation.deletes, *access.deletes, *beside.deletes, *strays),
+        deletes=(*isolation.deletes, *access.deletes, *beside.deletes, *certificate.deletes, *strays),
         requeue_after=look_after,
         waits_for=isolation.waits_for,
     )
@@ -205,7 +206,7 @@ def _status(
         summary=summary(compiled.edges),
         edges=compiled.edges[:MAX_LISTED],
         certificate=certificate.status,
-        capabilities=CapabilitiesStatus(**asdict(capabilities)),
+        capabilities=capabilities.status,
         emitted=tuple(emitted),
         held_until=held.until if held else None,
     )

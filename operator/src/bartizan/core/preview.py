@@ -11,7 +11,7 @@ from typing import Final
 
 from bartizan.api.names import ENFORCEMENT_LABEL, KubeObject
 from bartizan.api.pod_security import minor
-from bartizan.api.v1alpha1 import BaselinePodSecurity, EdgeStatus
+from bartizan.api.v1alpha1 import EdgeStatus, SecurityBaselineSpec
 from bartizan.core.admission import judge
 from bartizan.core.checks.finding import Violation
 from bartizan.core.edge_changes import EdgeChanges, OpenEdges, edge_changes
@@ -19,6 +19,7 @@ from bartizan.core.index import compile_index, demanded
 from bartizan.core.late_rules import late_rules
 from bartizan.core.model import InvalidPolicy, PolicyView, Snapshot
 from bartizan.core.overlap import conflicts, labels_of
+from bartizan.core.pki.delivery import demand
 from bartizan.core.pods import has_finished
 from bartizan.core.reasons import Mode, Reason
 from bartizan.core.select import matches
@@ -72,7 +73,7 @@ def preview(
         *_said_of_edges(changes, mode),
         *_trust(new, snapshot),
         *_raised(new, snapshot),
-        *_refused_pods(old, new, others, existing, floor=snapshot.baseline.pod_security),
+        *_refused_pods(old, new, others, existing, snapshot.baseline),
         *(("running pods could not be listed: not known which of them would be refused",) if pods is None else ()),
     )
     return Preview(warnings=tuple(PREFIX + text for text in warnings))
@@ -142,13 +143,14 @@ def _refused_pods(
     new: PolicyView,
     others: Iterable[PolicyView],
     pods: Sequence[KubeObject],
-    *,
-    floor: BaselinePodSecurity,
+    baseline: SecurityBaselineSpec,
 ) -> tuple[str, ...]:
     """Return what the gate would say of pods that run: all of it for pods of the policy, for others what is new."""
-    rest = list(others)
+    rest, floor = list(others), baseline.pod_security
     before = compile_index(new.namespace, [*rest, *([old] if old else [])], floor=floor)["spec"]
     after = compile_index(new.namespace, [*rest, new], floor=floor)["spec"]
+    own = {new.name: demand(new, baseline.mtls.max_lifetime)}
+    otherwise = compile_index(new.namespace, [*rest, new], floor=floor, pod_certificates=own)["spec"]
     refused: dict[str, list[str]] = {}
     outdated = 0
     for pod in pods:
@@ -158,7 +160,8 @@ def _refused_pods(
         for violation in found:
             if violation.key not in known:
                 refused.setdefault(_finding(violation), []).append(pod["metadata"]["name"])
-        outdated += mine and len(judge(pod, after, operation="CREATE")) > len(found)
+        # How the certificate is delivered is not known here: a pod is outdated if it is by either way.
+        outdated += mine and all(len(judge(pod, one, operation="CREATE")) > len(found) for one in (after, otherwise))
     texts = [f"would be refused: {_listed(names)}: {text}" for text, names in sorted(refused.items())]
     if outdated:
         texts.append(f"not injected: {outdated} running pods get identity and annotations only when they are restarted")

@@ -62,6 +62,10 @@ class Reason(StrEnum):
     # CertificateReady
     ISSUED = "Issued"
     """The Secret holds a certificate that meets the policy."""
+    ISSUED_TO_PODS = "IssuedToPods"
+    """Each pod gets a certificate of its own, whose key is made on its node; nothing keeps them from being issued."""
+    DELIVERY_NOT_POSSIBLE = "DeliveryNotPossible"
+    """The policy insists on certificates made on the node, and the cluster cannot do that; the message says what is missing."""
     PENDING = "Pending"
     """Not issued yet; the message says what is waited for."""
     TRUST_DOMAIN_NOT_FOUND = "TrustDomainNotFound"

@@ -146,7 +146,7 @@ def _leaf(
     issuer, signing_key = chain[0], load_key(issuer_key_pem, of=of)
     key = new_leaf_key(profile.key_algorithm)
     builder = leaf_builder(
-        key,
+        key.public_key(),
         uris=(profile.spiffe_id,) if profile.spiffe_id else (),
         dns_names=profile.dns_names,
         client=bool(profile.spiffe_id),

@@ -25,6 +25,7 @@ _CN_LENGTH: Final = 64
 
 SigningKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 LeafKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+PublicLeafKey = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +98,7 @@ def authority_builder(
 ) -> x509.CertificateBuilder:
     """Return an authority's certificate without issuer."""
     return (
-        _builder(key, subject, times)
+        _builder(key.public_key(), subject, times)
         .add_extension(x509.BasicConstraints(ca=True, path_length=path_length), critical=True)
         .add_extension(key_usage(signs_certificates=True), critical=True)
         .add_extension(
@@ -132,7 +133,7 @@ def cross_signed(
 
 
 def leaf_builder(
-    key: LeafKey,
+    key: PublicLeafKey,
     *,
     uris: tuple[str, ...],
     dns_names: tuple[str, ...],
@@ -140,7 +141,7 @@ def leaf_builder(
     times: Validity,
     common_name: str = "",
 ) -> x509.CertificateBuilder:
-    """Return a leaf's certificate without issuer; `client` lets it authenticate clients too.
+    """Return the certificate of the public key `key` without issuer; `client` lets it authenticate clients too.
 
     The names are critical only where the subject is empty (RFC 5280 §4.2.1.6: where it is not, they should not be).
     """
@@ -176,15 +177,15 @@ def signed(builder: x509.CertificateBuilder, key: SigningKey, issuer: x509.Certi
     return builder.issuer_name(issuer.subject).add_extension(pointer, critical=False).sign(key, hashes.SHA256())
 
 
-def _builder(key: LeafKey, subject: x509.Name, times: Validity) -> x509.CertificateBuilder:
+def _builder(key: PublicLeafKey, subject: x509.Name, times: Validity) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
-        .public_key(key.public_key())
+        .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(times.start)
         .not_valid_after(times.end)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
     )
 
 

@@ -16,6 +16,7 @@ from bartizan.api.kinds import (
     NETWORK_POLICY,
     NODE,
     POD,
+    POD_CERTIFICATE_REQUESTS,
     POLICY,
     POLICY_INDEX,
     SECRET,
@@ -47,6 +48,7 @@ _WITH_STATUS: Final = frozenset(
         CLUSTER_NETWORK_POLICY,
         CERTIFICATE_REQUEST,
         SIGNING_REQUEST,
+        *POD_CERTIFICATE_REQUESTS.values(),
     }
 )
 _WITH_GENERATION: Final = frozenset(

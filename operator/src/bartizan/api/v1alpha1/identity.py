@@ -138,8 +138,12 @@ class Mtls(ApiModel):
 
     lifetime: Duration = timedelta(hours=24)
     """How long a certificate is valid, 1h to 168h. It is renewed at half of it."""
+    delivery: Literal["Auto", "PodCertificate", "Secret"] = "Auto"
+    """How certificate and key reach the pods. PodCertificate: each pod's key is made on its node and never leaves it
+    (Kubernetes 1.37, or 1.36 with feature gates); Secret: one key for all pods, in a Secret; Auto: PodCertificate where the
+    whole cluster can and bartizan itself signs, else Secret. A change is for new pods; those that run keep what they have."""
     secret: SecretRef = SecretRef()
-    """Where the certificate is put."""
+    """Where the certificate is put, if the delivery is Secret."""
     key: Key = Key()
     """What its key is made for."""
     common_name: CommonName | None = None

@@ -11,6 +11,17 @@ from pydantic import ConfigDict, Field
 from bartizan.api.v1alpha1.common import ApiModel, Requirement
 
 
+class PodCertificateDemand(ApiModel):
+    """What a pod's own certificate is asked for with; its node makes the key."""
+
+    signer: str
+    """The signer's name: the policy's trust domain."""
+    key_type: str
+    """The kind of key, as Kubernetes calls it."""
+    seconds: int
+    """The longest lifetime."""
+
+
 class IndexEntry(ApiModel):
     """What one policy selects and demands of its pods."""
 
@@ -30,6 +41,8 @@ class IndexEntry(ApiModel):
     """Annotations its pods must carry: the injection."""
     identity: str = ""
     """The Secret mounted into its pods; left out: none is."""
+    pod_certificate: PodCertificateDemand | None = None
+    """The certificate that each of its pods gets for itself, instead of a Secret; left out: none does."""
 
 
 class PolicyIndexSpec(ApiModel):

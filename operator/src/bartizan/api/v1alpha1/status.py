@@ -87,9 +87,10 @@ class CertificatePods(ApiModel):
     """How far the certificate has come in the policy's pods."""
 
     total: int = 0
-    """The policy's pods that run."""
+    """The policy's pods that run; where each has a certificate of its own, those that ask for one."""
     on_current_authority: int = 0
-    """Those that were seen to serve a certificate of the authority that signed the present one."""
+    """Those that were seen to serve a certificate of the authority that signed the present one; where each has a certificate of
+    its own, those for which the present issuing authority has signed, by the ledger."""
     serving: int = 0
     """Those that were seen to serve the present certificate."""
     stale: int = 0
@@ -112,24 +113,28 @@ class Restarted(ApiModel):
 
 
 class CertificateStatus(ApiModel):
-    """The certificate in force."""
+    """The certificate in force; of certificates that each pod has for itself, what they have in common."""
 
-    secret_name: str
-    """Where it is."""
+    delivery: Literal["PodCertificate", "Secret"] = "Secret"
+    """How new pods get it."""
+    key_exposure: Literal["etcd", "none"] = "etcd"
+    """Where a private key lies outside of the pods' nodes: etcd, as long as there is a Secret; or none."""
+    secret_name: str | None = None
+    """The Secret that holds it; left out where there is none."""
     spiffe_id: str = Field(alias="spiffeID")
     """Whom it names."""
     dns_names: tuple[str, ...] = ()
     """DNS names in it."""
-    serial: str
-    """Its serial number, hex."""
+    serial: str | None = None
+    """The serial number of the one in the Secret, hex."""
     authority: str
-    """The issuing authority's id."""
-    not_before: datetime
-    """Valid from."""
-    not_after: datetime
-    """Valid until."""
-    next_renewal: datetime
-    """When the next one will be issued."""
+    """The id of the issuing authority; without a Secret, of the one that signs now."""
+    not_before: datetime | None = None
+    """From when the one in the Secret is valid."""
+    not_after: datetime | None = None
+    """Until when the one in the Secret is valid."""
+    next_renewal: datetime | None = None
+    """When the next one will be issued into the Secret."""
     pods: CertificatePods | None = None
     """How far it has come in the pods."""
     restarted: Restarted | None = None
@@ -159,7 +164,10 @@ class CapabilitiesStatus(ApiModel):
     mutating_admission_policy: bool = False
     """MutatingAdmissionPolicy, admissionregistration.k8s.io/v1."""
     pod_certificates: bool = False
-    """PodCertificateRequest, certificates.k8s.io/v1 or v1beta1."""
+    """Whether pods can get certificates whose keys are made on their node: PodCertificateRequest and ClusterTrustBundle of
+    certificates.k8s.io are served, the API server keeps such volumes, and every node is new enough."""
+    pod_certificates_lack: str | None = None
+    """What is missing for that."""
 
 
 class PolicySummary(ApiModel):

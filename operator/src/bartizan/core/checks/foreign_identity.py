@@ -34,9 +34,9 @@ _Reference = tuple[str, str, str, str]
 
 def find(view: View) -> Iterable[Violation]:
     """Yield a violation for each reference to a certificate that is not that of a policy which selects the pod."""
-    own = {entry.get("identity", "") for entry in view.covering}
+    own = {entry["name"] for entry in view.covering}
     for subject, at, leaf, name in (*_of_volumes(view), *_of_environment(view)):
-        if name in view.identities and name not in own:
+        if name in view.identities and own.isdisjoint(view.identities[name].split(",")):
             allowed = _ALLOWED + view.identities[name]
             yield Violation(info=INFO, subject=subject, at=at, leaf=leaf, seen=short(name), allowed=allowed)
 
@@ -95,7 +95,8 @@ CHECK: Final = Check(
     find=find,
     cel=f"v.identities.size() == 0 ? [] : (v.volumes.map(d, {_IN_VOLUME}).flatten()"
     f" + v.containers.map(c, {_IN_CONTAINER}).flatten())"
-    ".filter(r, r.name in v.identities && !v.covering.exists(e, e.?identity.orValue('') == r.name)).map(r, "
+    ".filter(r, r.name in v.identities && !v.identities[r.name].split(',')"
+    ".exists(n, v.covering.exists(e, e.name == n))).map(r, "
     + finding(
         INFO,
         subject="r.subject",

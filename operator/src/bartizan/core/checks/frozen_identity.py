@@ -1,6 +1,6 @@
 """J-04: a container must not take its certificate from where it is never renewed.
 
-The kubelet replaces the files of a Secret's volume when the Secret changes, but a file mounted by `subPath` and a variable of
+The kubelet replaces the files of a volume when the certificate in it changes, but a file mounted by `subPath` and a variable of
 the environment keep what they held when the container began: the service works until its first certificate ends, and fails then
 although bartizan renewed it in time. Restricted fields: `subPath` and `subPathExpr` of mounts whose volume, whatever its name,
 holds the certificate of the pod's own policy, and references to that Secret in the environment. Allowed: mounting the volume as
@@ -36,9 +36,12 @@ _ENVIRONMENT: Final = (("env", "valueFrom.secretKeyRef.name"), ("envFrom", "secr
 def find(view: View) -> Iterable[Violation]:
     """Yield a violation for each mount of a part, and each variable, of the certificate of a policy that selects the pod."""
     own = {entry["identity"] for entry in view.covering if entry.get("identity")}
-    if not own:
+    signers = {entry["podCertificate"]["signer"] for entry in view.covering if entry.get("podCertificate")}
+    if not own and not signers:
         return
-    volumes = {IDENTITY_VOLUME, *(item["name"] for item in view.spec.get("volumes") or () if own & _secrets_of(item))}
+    listed = view.spec.get("volumes") or ()
+    volumes = {item["name"] for item in listed if own & _secrets_of(item) or signers & _signers_of(item)}
+    volumes.add(IDENTITY_VOLUME)
     for container in view.containers:
         found = (*_parts(container.item, volumes), *_variables(container.item, own))
         for at, leaf, seen in found:
@@ -57,6 +60,12 @@ def _secrets_of(volume: KubeObject) -> set[str]:
     sources = (volume.get("projected") or {}).get("sources") or ()
     projected = {(source.get("secret") or {}).get("name", "") for source in sources}
     return {(volume.get("secret") or {}).get("secretName", ""), *projected}
+
+
+def _signers_of(volume: KubeObject) -> set[str]:
+    """Return the signers of the certificates that a volume asks the node for."""
+    sources = (volume.get("projected") or {}).get("sources") or ()
+    return {(source.get("podCertificate") or {}).get("signerName", "") for source in sources}
 
 
 def _parts(container: KubeObject, volumes: set[str]) -> Iterable[tuple[str, str, str]]:
@@ -81,7 +90,10 @@ def _own(name: str) -> str:
 
 
 _OWN_SECRET: Final = _own("d.item.?secret.?secretName.orValue('')")
-_OWN_SOURCE: Final = _own("s.?secret.?name.orValue('')")
+_OWN_SOURCE: Final = (
+    _own("s.?secret.?name.orValue('')") + " || v.covering.exists(e, has(e.podCertificate)"
+    " && e.podCertificate.signer == s.?podCertificate.?signerName.orValue(''))"
+)
 _OWN_VOLUME: Final = (
     f"m.name == '{IDENTITY_VOLUME}' || v.volumes.exists(d, d.item.name == m.name && ({_OWN_SECRET}"
     f" || d.item.?projected.?sources.orValue([]).exists(s, {_OWN_SOURCE})))"
@@ -115,7 +127,7 @@ CHECK: Final = Check(
     info=INFO,
     scope=Scope.COVERAGE,
     find=find,
-    cel="!v.covering.exists(e, has(e.identity)) ? [] : v.containers.map(c, ("
+    cel="!v.covering.exists(e, has(e.identity) || has(e.podCertificate)) ? [] : v.containers.map(c, ("
     + " + ".join([_mounts(), *(_environment(items, leaf) for items, leaf in _ENVIRONMENT)])
     + ").map(r, "
     + finding(INFO, subject="c.subject", at="r.at", leaf="r.leaf", seen=short_cel("r.seen"), allowed=f'"{_ALLOWED}"')

@@ -1,9 +1,9 @@
 """J-02: a new pod must have its workload identity mounted where every service finds it.
 
-The certificate, its key and the trust bundle lie in one Secret per policy. A pod without the volume could not prove who it is;
-one with another Secret under the reserved name would pass for somebody else. Restricted fields: the volume `bartizan-identity`
-and a read-only mount of it in every container and init container. Ephemeral containers are added later, by people, and may go
-without.
+The certificate, its key and the trust bundle lie in one Secret per policy, or are made for each pod on its node. A pod without
+the volume could not prove who it is; one with another Secret under the reserved name would pass for somebody else. Restricted
+fields: the volume `bartizan-identity` and a read-only mount of it in every container and init container. Ephemeral containers
+are added later, by people, and may go without.
 """
 
 from collections.abc import Iterable
@@ -13,6 +13,7 @@ from bartizan.api.names import IDENTITY_MOUNT_PATH, IDENTITY_VOLUME, KubeObject
 from bartizan.core.checks.check import Check, Scope
 from bartizan.core.checks.finding import Info, Violation, finding
 from bartizan.core.checks.view import View
+from bartizan.core.injection.volume import IS_PROJECTED_CEL, is_projected
 
 INFO: Final = Info(
     id="J-02",
@@ -21,24 +22,27 @@ INFO: Final = Info(
     fields=(f"spec.volumes[{IDENTITY_VOLUME}]", "spec.{containers,initContainers}[*].volumeMounts"),
     fix=f"leave volume and mounts named {IDENTITY_VOLUME} out: bartizan adds them when the pod is created",
 )
-_VOLUME_LEAF: Final = f"volumes[name={IDENTITY_VOLUME}].secret.secretName"
+_SECRET_LEAF: Final = f"volumes[name={IDENTITY_VOLUME}].secret.secretName"
+_PROJECTED_LEAF: Final = f"volumes[name={IDENTITY_VOLUME}].projected.sources"
+_PROJECTED_ALLOWED: Final = "a podCertificate and a clusterTrustBundle of "
 _MOUNT_LEAF: Final = f"volumeMounts[name={IDENTITY_VOLUME}]"
 _MOUNT_ALLOWED: Final = f"a read-only mount at {IDENTITY_MOUNT_PATH}"
 
 
 def find(view: View) -> Iterable[Violation]:
     """Yield a violation for a wrong or missing volume and for each container without the mount."""
-    secret = view.covering[0].get("identity", "") if len(view.covering) == 1 else ""
-    if not secret:
+    entry = view.covering[0] if len(view.covering) == 1 else {}
+    demand, secret = entry.get("podCertificate"), entry.get("identity")
+    if not demand and not secret:
         return
-    if not any(_is_identity(volume, secret) for volume in view.spec.get("volumes") or ()):
+    if not any(_is_identity(volume, entry) for volume in view.spec.get("volumes") or ()):
         yield Violation(
             info=INFO,
             subject="pod",
             at=f"{view.at}spec",
-            leaf=_VOLUME_LEAF,
+            leaf=_PROJECTED_LEAF if demand else _SECRET_LEAF,
             seen=None,
-            allowed=f'"{secret}"',
+            allowed=f"{_PROJECTED_ALLOWED}{demand['signer']}" if demand else f'"{secret}"',
         )
     for container in view.containers:
         mounts = container.item.get("volumeMounts") or ()
@@ -53,14 +57,13 @@ def find(view: View) -> Iterable[Violation]:
             )
 
 
-def _is_identity(volume: KubeObject, secret: str) -> bool:
+def _is_identity(volume: KubeObject, entry: KubeObject) -> bool:
+    if volume.get("name") != IDENTITY_VOLUME:
+        return False
+    if "podCertificate" in entry:
+        return is_projected(volume, entry)
     source = volume.get("secret") or {}
-    return (
-        volume.get("name") == IDENTITY_VOLUME
-        and source.get("secretName") == secret
-        and not source.get("optional")
-        and not source.get("items")
-    )
+    return source.get("secretName") == entry["identity"] and not source.get("optional") and not source.get("items")
 
 
 def _is_mount(mount: KubeObject) -> bool:
@@ -73,9 +76,12 @@ def _is_mount(mount: KubeObject) -> bool:
     )
 
 
-_VOLUME_CEL: Final = (
-    f"d.item.name == '{IDENTITY_VOLUME}' && d.item.?secret.?secretName.orValue('') == e.identity"
+_SHARED_CEL: Final = (
+    "d.item.?secret.?secretName.orValue('') == e.identity"
     " && !d.item.?secret.?optional.orValue(false) && !has(d.item.secret.items)"
+)
+_VOLUME_CEL: Final = (
+    f"d.item.name == '{IDENTITY_VOLUME}' && (has(e.podCertificate) ? {IS_PROJECTED_CEL} : {_SHARED_CEL})"
 )
 _MOUNT_CEL: Final = (
     f"m.name == '{IDENTITY_VOLUME}' && m.mountPath == '{IDENTITY_MOUNT_PATH}' && m.?readOnly.orValue(false)"
@@ -86,14 +92,14 @@ CHECK: Final = Check(
     info=INFO,
     scope=Scope.INJECTION,
     find=find,
-    cel="v.covering.size() != 1 ? [] : v.covering.filter(e, has(e.identity)).map(e, "
+    cel="v.covering.size() != 1 ? [] : v.covering.filter(e, has(e.identity) || has(e.podCertificate)).map(e, "
     f"(v.volumes.exists(d, {_VOLUME_CEL}) ? [] : ["
     + finding(
         INFO,
         subject="'pod'",
         at="v.at + 'spec'",
-        leaf=f"'{_VOLUME_LEAF}'",
-        allowed="'\"' + e.identity + '\"'",
+        leaf=f"(has(e.podCertificate) ? '{_PROJECTED_LEAF}' : '{_SECRET_LEAF}')",
+        allowed=f"(has(e.podCertificate) ? '{_PROJECTED_ALLOWED}' + e.podCertificate.signer : '\"' + e.identity + '\"')",
     )
     + f"]) + v.containers.filter(c, !c.ephemeral && !c.item.?volumeMounts.orValue([]).exists(m, {_MOUNT_CEL})).map(c, "
     + finding(INFO, subject="c.subject", at="c.at", leaf=f"'{_MOUNT_LEAF}'", allowed=f"'{_MOUNT_ALLOWED}'")

@@ -10,8 +10,8 @@ from typing import Any, Final
 from bartizan.api.names import IDENTITY_MOUNT_PATH, IDENTITY_VOLUME, KubeObject
 from bartizan.core.checks.view import covering
 from bartizan.core.findings.workloads import pod_trail
+from bartizan.core.injection.volume import identity_volume
 
-_READABLE_BY_ALL: Final = 0o444
 _CONTAINERS: Final = ("containers", "initContainers")
 
 
@@ -68,17 +68,16 @@ def _injected(pod: KubeObject, index: KubeObject) -> KubeObject:
     if entry.get("annotations"):
         meta = {**meta, "annotations": {**entry["annotations"], **(meta.get("annotations") or {})}}
     spec = pod["spec"]
-    if entry.get("identity"):
-        spec = _with_identity(spec, entry["identity"])
+    if volume := identity_volume(entry):
+        spec = _with_identity(spec, volume)
     return {**pod, "metadata": meta, "spec": spec}
 
 
-def _with_identity(spec: KubeObject, secret: str) -> KubeObject:
+def _with_identity(spec: KubeObject, identity: KubeObject) -> KubeObject:
     volumes: list[Any] = spec.get("volumes") or []
     changed = dict(spec)
     if not any(volume.get("name") == IDENTITY_VOLUME for volume in volumes):
-        source = {"secretName": secret, "defaultMode": _READABLE_BY_ALL, "optional": False}
-        changed["volumes"] = [*volumes, {"name": IDENTITY_VOLUME, "secret": source}]
+        changed["volumes"] = [*volumes, identity]
     for field in _CONTAINERS:
         if spec.get(field):
             changed[field] = [_mounted(container) for container in spec[field]]

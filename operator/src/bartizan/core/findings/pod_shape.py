@@ -56,7 +56,29 @@ _VOLUME: Final = {
     "name": str,
     "hostPath": {"path": str},
     "secret": {"secretName": str, "optional": bool, "items": [{}]},
-    "projected": {"sources": [{"secret": _SECRET, "serviceAccountToken": {}, "configMap": _SECRET}]},
+    "projected": {
+        "sources": [
+            {
+                "secret": _SECRET,
+                "serviceAccountToken": {},
+                "configMap": _SECRET,
+                "podCertificate": {
+                    "signerName": str,
+                    "keyType": str,
+                    "maxExpirationSeconds": int,
+                    "userAnnotations": _TEXTS,
+                    **dict.fromkeys(("keyPath", "certificateChainPath", "credentialBundlePath"), str),
+                },
+                "clusterTrustBundle": {
+                    "signerName": str,
+                    "name": str,
+                    "path": str,
+                    "optional": bool,
+                    "labelSelector": {"matchLabels": _TEXTS},
+                },
+            }
+        ]
+    },
     "*": {},
 }
 _POD: Final[KubeObject] = {

@@ -16,6 +16,7 @@ from bartizan.api.v1alpha1 import BaselinePodSecurity, SecurityBaselineSpec
 from bartizan.core.index import bucket_key, compile_index
 from bartizan.core.model import ClusterRanges, InvalidPolicy, NamespaceView, PolicyKey, PolicyView, Snapshot
 from bartizan.core.network.graph_landscape import ASSUMED_RANGES
+from bartizan.core.pki.delivery import pod_certificates
 from bartizan.core.reasons import Mode
 from bartizan.core.views import read_baseline, read_namespace, read_policy
 
@@ -57,9 +58,9 @@ class World:
     def index(self, namespace: str) -> KubeObject:
         """Return the `spec` of the PolicyIndex that the controller would write into a namespace."""
         if namespace not in self._indices:
-            self._indices[namespace] = compile_index(
-                namespace, self.of_namespace(namespace), floor=self.snapshot.baseline.pod_security
-            )["spec"]
+            mine, floor = self.of_namespace(namespace), self.snapshot.baseline.pod_security
+            asked = pod_certificates(mine, self.snapshot)
+            self._indices[namespace] = compile_index(namespace, mine, floor=floor, pod_certificates=asked)["spec"]
         return self._indices[namespace]
 
 

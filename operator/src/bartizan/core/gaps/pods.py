@@ -11,6 +11,7 @@ from typing import Final
 
 from bartizan.api.kinds import POD
 from bartizan.api.names import KubeObject
+from bartizan.core.injection.mounts import credentials
 from bartizan.core.pods import controller_of, has_finished
 
 _AMBIENT_ANNOTATION: Final = "ambient.istio.io/redirection"
@@ -65,6 +66,7 @@ def slim_pod(pod: KubeObject) -> KubeObject:
             **({"ownerReferences": [owner]} if owner else {}),
         },
         "spec": {
+            **credentials(pod),
             **({"hostNetwork": True} if spec.get("hostNetwork") else {}),
             **{field: found for field in ("initContainers", "containers") if (found := _slim(spec.get(field) or ()))},
         },

@@ -8,9 +8,7 @@ from typing import Final
 
 from bartizan.api.names import IDENTITY_MOUNT_PATH, IDENTITY_VOLUME, KubeObject
 from bartizan.core.checks.cel import NODES_GROUP, covering_cel
-
-_READABLE_BY_ALL: Final = 0o444
-"""The Secret lies in the pod's own memory; its containers may run as any user, so the file's mode is no boundary."""
+from bartizan.core.injection.volume import PROJECTED_CEL, READABLE_BY_ALL
 
 _ANNOTATIONS: Final = """variables.entry.map(e, (!has(e.annotations) ? [] :
     !has(object.metadata.annotations)
@@ -18,13 +16,15 @@ _ANNOTATIONS: Final = """variables.entry.map(e, (!has(e.annotations) ? [] :
       : e.annotations.map(k, k).filter(k, !(k in object.metadata.annotations)).map(k,
           JSONPatch{op: 'add', path: '/metadata/annotations/' + jsonpatch.escapeKey(k), value: e.annotations[k]}))
   ).flatten()"""
-_VOLUME: Final = f"""Object.spec.volumes{{name: '{IDENTITY_VOLUME}',
-        secret: Object.spec.volumes.secret{{secretName: e.identity, defaultMode: {_READABLE_BY_ALL}, optional: false}}}}"""
+_SECRET: Final = f"""Object.spec.volumes{{name: '{IDENTITY_VOLUME}',
+        secret: Object.spec.volumes.secret{{secretName: e.identity, defaultMode: {READABLE_BY_ALL}, optional: false}}}}"""
 # A list is made empty and then filled: Kubernetes 1.36 panics on a patch whose value is a list of objects.
 _VOLUMES: Final = f"""variables.mounted.map(e,
       has(object.spec.volumes) && object.spec.volumes.exists(d, d.name == '{IDENTITY_VOLUME}') ? [] :
       (has(object.spec.volumes) ? [] : [JSONPatch{{op: 'add', path: '/spec/volumes', value: []}}])
-      + [JSONPatch{{op: 'add', path: '/spec/volumes/-', value: {_VOLUME}}}]
+      + [has(e.podCertificate)
+        ? JSONPatch{{op: 'add', path: '/spec/volumes/-', value: {PROJECTED_CEL}}}
+        : JSONPatch{{op: 'add', path: '/spec/volumes/-', value: {_SECRET}}}]
   ).flatten()"""
 _MOUNT: Final = """Object.spec.{field}.volumeMounts{{name: '{volume}', mountPath: '{path}', readOnly: true}}"""
 _MOUNTS: Final = """variables.mounted.map(e, lists.range(object.spec.?{field}.orValue([]).size())
@@ -49,7 +49,7 @@ def variables(*, spared: str) -> list[KubeObject]:
             "expression": f"'{NODES_GROUP}' in request.userInfo.?groups.orValue([]) || variables.covering.size() != 1"
             f" || ({spared}) ? [] : variables.covering",
         },
-        {"name": "mounted", "expression": "variables.entry.filter(e, has(e.identity))"},
+        {"name": "mounted", "expression": "variables.entry.filter(e, has(e.identity) || has(e.podCertificate))"},
     ]
 
 

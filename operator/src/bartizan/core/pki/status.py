@@ -22,6 +22,8 @@ _WATCHFUL: Final = timedelta(seconds=15)
 def certificate_status(leaf: LeafView, *, namespace: str, secret_name: str) -> CertificateStatus:
     """Return what a policy's status says about its certificate; nothing of the key."""
     return CertificateStatus(
+        delivery="Secret",
+        key_exposure="etcd",
         secret_name=secret_name,
         spiffe_id=", ".join(leaf.uris),
         dns_names=leaf.dns_names,

@@ -46,7 +46,8 @@ def _awaited(item: KubeObject, now: datetime) -> bool:
 
 def _issued(status: Mapping[str, object]) -> datetime | None:
     try:
-        return CertificateStatus.model_validate(status.get("certificate")).not_before + BACKDATE
+        begins = CertificateStatus.model_validate(status.get("certificate")).not_before
+        return begins + BACKDATE if begins else None
     except (ValidationError, OverflowError):
         return None
 

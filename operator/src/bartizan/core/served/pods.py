@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from bartizan.api.names import PROBE_LABEL, KubeObject
+from bartizan.api.v1alpha1 import CertificatePods
 from bartizan.core.model import PolicyView
 from bartizan.core.pods import controller_of, has_finished
 from bartizan.core.select import matches
@@ -40,6 +41,16 @@ def pods_of(policy: PolicyView, pods: Iterable[KubeObject]) -> tuple[PodFacts, .
         and matches(policy.spec.workload.selector, labels)
     ]
     return tuple(sorted(found, key=lambda pod: pod.name))
+
+
+def with_own(seen: CertificatePods | None, own: CertificatePods | None) -> CertificatePods | None:
+    """Return what was seen of a policy's pods, with the counts of those that have certificates of their own, if they do.
+
+    Who signed for them stands in the ledger, whether anybody could look at what they serve or not.
+    """
+    if own is None or seen is None:
+        return own or seen
+    return seen.model_copy(update={"total": own.total, "on_current_authority": own.on_current_authority})
 
 
 def _facts(pod: KubeObject) -> PodFacts:
