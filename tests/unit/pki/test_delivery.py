@@ -93,7 +93,7 @@ def test_without_a_secret_no_key_lies_in_etcd_and_the_status_says_so() -> None:
         "spiffeID": "spiffe://d/ns/shop/sa/orders",
         "dnsNames": [],
         "authority": "authority-id",
-        "pods": {"total": 2, "onCurrentAuthority": 2},
+        "pods": {"total": 2, "onCurrentAuthority": 2, "serving": 0, "stale": 0},
     }
     message = "each pod gets a certificate of its own for spiffe://d/ns/shop/sa/orders, whose key is made on its node"
     assert found.observation == observed_as("True", Reason.ISSUED_TO_PODS, message)
