@@ -4,7 +4,7 @@ The decision is pure; around it the request is gathered from the picture and the
 has the pod's key: it is in no Secret, and not in here either.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -23,6 +23,7 @@ from bartizan.core.injection.mounts import policies_of
 from bartizan.core.model import PolicyView, Snapshot, TrustDomainView
 from bartizan.core.ownership import belongs, is_ours
 from bartizan.core.pki.delivery import Chosen
+from bartizan.core.pki.evidence import Target, bundle_id
 from bartizan.core.pki.leaf import public_key_id
 from bartizan.core.pki.ledger import LedgerRow
 from bartizan.core.pki.pod_answer import denied, issued, issued_chain, read_request
@@ -127,6 +128,16 @@ class PodCertificates:
         observed = self._world.item(CLUSTER_TRUST_BUNDLES[version], "", trust_bundle_name(domain.name))
         bundle_pem = self._certificates.authorities(domain, now).bundle_pem
         return replace(plan, applies=(*plan.applies, *bundle_upkeep(domain, bundle_pem, observed, version=version)))
+
+    def targets(self, domain: TrustDomainView) -> Iterable[Target]:
+        """Return where pods with certificates of their own read what to trust: nothing new signs before it is there."""
+        version = self._world.snapshot().capabilities.certificates_version
+        if not version or domain.spec.external:
+            return
+        name = trust_bundle_name(domain.name)
+        item = self._world.item(CLUSTER_TRUST_BUNDLES[version], "", name)
+        held = ((item or {}).get("spec") or {}).get("trustBundle") or ""
+        yield Target(name=f"ClusterTrustBundle {name}", bundle=bundle_id(held))
 
     async def _signed(
         self, request: PodRequest, item: KubeObject, answer: Sign, authorities: AuthorityPlan, now: datetime
