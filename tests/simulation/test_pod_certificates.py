@@ -18,6 +18,7 @@ from bartizan.api.kinds import (
 )
 from bartizan.core.injection.volume import identity_volume
 from bartizan.core.model import ObjectRef
+from bartizan.core.pki.evidence import Target, bundle_id
 from bartizan.kube.errors import UnavailableError
 from bartizan.testing import a_namespace, a_pod, a_policy
 from unit.pki.requests import KEYS, STUB
@@ -251,6 +252,15 @@ async def test_who_insists_on_no_key_in_etcd_gets_none(capable):
         assert condition(cluster) == ("False", "DeliveryNotPossible")
         assert cluster.kube.objects(SECRET, "shop") == []
         assert "podCertificate" in entry(cluster)
+
+
+async def test_a_rotation_waits_for_the_trust_bundle(capable):
+    """A new root signs nothing before the ClusterTrustBundle holds it, as it waits for Secrets: pods verify by that bundle."""
+    async with capable(a_policy(), running()) as cluster:
+        targets = cluster.controller._reconciler._pods.targets(cluster.controller.world.trust_domain("default"))
+        bundle = cluster.kube.peek(at(TRUST_DOMAIN, "default"))["status"]["bundle"]
+        name = "ClusterTrustBundle bartizan.dev:default:live"
+        assert list(targets) == [Target(name=name, bundle=bundle_id(bundle))]
 
 
 async def test_a_second_pass_writes_nothing(capable):

@@ -38,7 +38,6 @@ from bartizan.controller.standing import standing
 from bartizan.controller.world import World
 from bartizan.controller.writer import Recorder, Writer
 from bartizan.core.capabilities import Capabilities
-from bartizan.core.model import ResolvedName
 from bartizan.core.namespace import ServiceAccountRef
 from bartizan.kube.api import KubeApi
 from bartizan.kube.clock import Clock, SystemClock, within
@@ -110,10 +109,8 @@ class Controller:
         return Discovery(api, namespace=namespace, nodes=lambda: store.list(NODE), tell=tell, clock=self._clock)
 
     def _name_watch(self, resolver: NameResolver) -> NameWatch:
-        def tell(resolved: ResolvedName) -> None:
-            self._enqueue_all(self.world.name_resolved(resolved))
-
-        return NameWatch(self.world, resolver, tell=tell, clock=self._clock)
+        resolved = self.world.name_resolved
+        return NameWatch(self.world, resolver, tell=lambda name: self._enqueue_all(resolved(name)), clock=self._clock)
 
     def _certifying(self, api: KubeApi, writer: Writer) -> tuple[Turns, ExternalIssuance, Certificates]:
         """Return who waits for a certificate, who has others sign, and who decides and signs."""
@@ -144,9 +141,8 @@ class Controller:
     def _reconciling(self, api: KubeApi, writer: Writer) -> Reconciler:
         release, meter = self._place.release, self._meter
         pods = PodCertificates(self.world, self._certificates, self._ledger, tell=self._enqueue_settled)
-        evidence = EvidenceSource(
-            self.world, self._ledger, secrets_known=self._secrets.known, more_targets=pods.targets
-        )
+        known, own = self._secrets.known, self._place.prober
+        evidence = EvidenceSource(self.world, self._ledger, secrets_known=known, more_targets=pods.targets)
         return Reconciler(
             world=self.world,
             api=api,
@@ -155,11 +151,9 @@ class Controller:
             pods=pods,
             authorities=Authorities(api, writer, BuiltinSigner(), release, evidence=evidence, meter=meter),
             controller=ServiceAccountRef(namespace=release.namespace, name=self._place.account),
-            prober=ServiceAccountRef(namespace=release.namespace, name=self._place.prober)
-            if self._place.prober
-            else None,
+            prober=ServiceAccountRef(namespace=release.namespace, name=own) if own else None,
             proof_age=self._place.proof_age,
-            secrets_known=self._secrets.known,
+            secrets_known=known,
             clock=self._clock,
             meter=self._meter,
         )
@@ -277,8 +271,7 @@ class Controller:
         if key.subject in {Subject.NAMESPACE, Subject.POLICY} and self._back_ends.follows(CLUSTER_NETWORK_POLICY):
             self._enqueue(TIERS_KEY)
         if self._work is not None:
-            presses = key.subject is Subject.POD_CERTIFICATE or self.world.rollouts.presses(key)
-            self.queue.add(key, ahead=presses)
+            self.queue.add(key, ahead=key.subject is Subject.POD_CERTIFICATE or self.world.rollouts.presses(key))
             self._meter.queued(len(self.queue))
 
     def _enqueue_settled(self, key: Key) -> None:

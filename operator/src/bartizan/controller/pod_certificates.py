@@ -4,7 +4,7 @@ The decision is pure; around it the request is gathered from the picture and the
 has the pod's key: it is in no Secret, and not in here either.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -129,15 +129,15 @@ class PodCertificates:
         bundle_pem = self._certificates.authorities(domain, now).bundle_pem
         return replace(plan, applies=(*plan.applies, *bundle_upkeep(domain, bundle_pem, observed, version=version)))
 
-    def targets(self, domain: TrustDomainView) -> tuple[Target, ...]:
-        """Return from where pods with certificates of their own read what to trust, as rotations ask for it."""
+    def targets(self, domain: TrustDomainView) -> Iterable[Target]:
+        """Return where pods with certificates of their own read what to trust: nothing new signs before it is there."""
         version = self._world.snapshot().capabilities.certificates_version
-        if not version:
-            return ()
+        if not version or domain.spec.external:
+            return
         name = trust_bundle_name(domain.name)
-        item = self._world.item(CLUSTER_TRUST_BUNDLES[version], "", name) or {}
-        held = (item.get("spec") or {}).get("trustBundle") or ""
-        return (Target(name=f"ClusterTrustBundle {name}", bundle=bundle_id(held)),)
+        item = self._world.item(CLUSTER_TRUST_BUNDLES[version], "", name)
+        held = ((item or {}).get("spec") or {}).get("trustBundle") or ""
+        yield Target(name=f"ClusterTrustBundle {name}", bundle=bundle_id(held))
 
     async def _signed(
         self, request: PodRequest, item: KubeObject, answer: Sign, authorities: AuthorityPlan, now: datetime

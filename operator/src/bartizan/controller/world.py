@@ -135,15 +135,9 @@ class World:
 
     def all_keys(self) -> frozenset[Key]:
         """Return every key there is: what a new leader looks at first."""
-        return frozenset(
-            {
-                *SINGLE_KEYS,
-                *(policy_key(key) for key in self._policies),
-                *(namespace_key(name) for name in self._namespaces),
-                *(trust_domain_key(name) for name in self._trust_domains),
-                *(key for key in self._owners.values() if key.subject is Subject.POD_CERTIFICATE),
-            }
-        )
+        asked = (key for key in self._owners.values() if key.subject is Subject.POD_CERTIFICATE)
+        places = (*map(namespace_key, self._namespaces), *map(trust_domain_key, self._trust_domains))
+        return frozenset({*SINGLE_KEYS, *map(policy_key, self._policies), *places, *asked})
 
     def changed(self, ref: ObjectRef) -> frozenset[Key]:
         """Take in that the object at `ref` came, changed or went (the store already knows) and return who has to look."""
