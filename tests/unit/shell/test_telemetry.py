@@ -17,6 +17,9 @@ HOUR = timedelta(hours=1)
 FAILURES = {
     f'bartizan_certificate_issuance_failures_total{{reason="{reason}"}}'
     for reason in ("NoAuthority", "SignerFailed", "ResultRefused", "NotRecorded")
+} | {
+    f'bartizan_issuer_requests_total{{issuer="{issuer}",result="refused"}}'
+    for issuer in ("certManager", "vaultPKI", "csrSigner")
 }
 ALWAYS = {"bartizan_queue_depth", "bartizan_leader", "bartizan_webhook_authority_present"} | FAILURES
 

@@ -103,6 +103,7 @@ class ExternalIssuance:
         published = decide_external(replace(standing, secret=secret))
         assert isinstance(published, Keep)  # noqa: S101 -- looked at before it was to be published
         self._meter.external(domain.spec.issuer.kind, "issued")
+        self._meter.issued(decision.reason)
         apply = Apply(item=secret, manager=_MANAGER, force=decision.force)
         outcome = kept(_request(standing), published, (apply,))
         return self.contests.repaired(standing.policy, secret, outcome, standing.now)
