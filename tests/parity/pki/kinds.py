@@ -97,6 +97,27 @@ def generations() -> tuple[Kind, ...]:
     )
 
 
+def bridges() -> tuple[Kind, ...]:
+    """The certificates that join two roots, and workloads whose chains go over them."""
+    pki = a_pki(NOW)
+    new = SIGNER.make_root(pki.domain, generation=2, now=NOW, old=pki.root)
+    issuing = SIGNER.make_issuing(pki.domain, new, generation=2, now=NOW)
+    old_root, new_root = to_pem((pki.root.certificate,)), to_pem((new.certificate,))
+    over_new = to_pem((new.certificate, new.old_by_new))
+    over_bridge = (issuing.certificate, new.bridge)
+    return (
+        _authority("the new root certified by the old", to_pem((new.bridge,)), old_root),
+        _authority("the old root certified by the new", to_pem((new.old_by_new,)), new_root),
+        _authority("the new issuing authority over the bridge", to_pem(over_bridge), old_root),
+        _leaf("a new workload before a peer of the old root", pki, authority=issuing, sent=over_bridge, roots=old_root),
+        _leaf(
+            "a new workload before a peer of both", pki, authority=issuing, sent=over_bridge, roots=old_root + over_new
+        ),
+        _leaf("a new workload before a peer of the new root", pki, authority=issuing, sent=over_bridge, roots=new_root),
+        _leaf("an old workload before a peer of the new root", pki, roots=over_new),
+    )
+
+
 def limits() -> tuple[Kind, ...]:
     """The longest trust domain, the longest names, and a certificate that its authority's end cuts short."""
     pki = a_pki(NOW, domain=LONGEST_DOMAIN)
@@ -137,9 +158,9 @@ def serving() -> tuple[Kind, ...]:
     )
 
 
-def _leaf(name, pki, *, profile=None, authority=None, roots="", host=None) -> Kind:
+def _leaf(name, pki, *, profile=None, authority=None, sent=None, roots="", host=None) -> Kind:
     profile = profile or pki.profile
-    issued = SIGNER.sign_leaf(profile, authority or pki.issuing, now=NOW)
+    issued = SIGNER.sign_leaf(profile, authority or pki.issuing, now=NOW, chain=sent)
     return Kind(
         name=name,
         chain=issued.chain_pem,
@@ -154,4 +175,4 @@ def _authority(name, chain, roots) -> Kind:
     return Kind(name=name, chain=chain, roots=roots, servant=False, client=False)
 
 
-MAKERS: tuple[Callable[[], tuple[Kind, ...]], ...] = (workloads, generations, limits, serving)
+MAKERS: tuple[Callable[[], tuple[Kind, ...]], ...] = (workloads, generations, bridges, limits, serving)
