@@ -172,6 +172,25 @@ async def test_an_authority_is_in_use_as_long_as_it_is_seen(two):
     await two(orders(), then)
 
 
+async def test_a_secret_that_is_put_right_says_nothing_about_what_is_served(two):
+    """Where only the bundle is written anew, as in every rotation of a root, the condition stays as it is."""
+
+    async def then(cluster, pods):
+        def served():
+            conditions = cluster.kube.peek(at(POLICY, "orders"))["status"]["conditions"]
+            return next(one for one in conditions if one["type"] == ConditionType.CERTIFICATE_SERVED)
+
+        before = served()
+        await cluster.clock.advance(timedelta(minutes=5))
+        secret = cluster.kube.peek(at(SECRET, "orders-tls"))
+        cluster.kube.put({**secret, "data": {**secret["data"], "ca.crt": "eA=="}})
+        await cluster.settle()
+        assert cluster.kube.peek(at(SECRET, "orders-tls"))["data"] == secret["data"]
+        assert served() == before
+
+    await two(orders(), then)
+
+
 async def test_a_disruption_budget_is_waited_for_and_told(two):
     """While the API server says no, the condition says so, nothing else goes, and the same pod is asked for again."""
     refusal = TooManyRequestsError("no", causes=(Cause("DisruptionBudget", "", "needs 2"),))

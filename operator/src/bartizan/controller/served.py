@@ -5,10 +5,10 @@ the policy may wait for that. It is done after the status has said which pod was
 cluster no faster than one in a second: a rotation makes every policy want restarts at once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeAlias
 
 import structlog
 from pydantic import ValidationError
@@ -24,7 +24,7 @@ from bartizan.core.model import PolicyKey, PolicyView, TrustDomainView
 from bartizan.core.posture import CertificateOutcome
 from bartizan.core.reasons import Mode
 from bartizan.core.restarts import Evict
-from bartizan.core.served.issued import Issued, issued_in
+from bartizan.core.served.issued import Issued, IssuedLeaf, issued_in
 from bartizan.core.served.judge import ServedInput, ServedOutcome, judge_served, observers
 from bartizan.core.served.leaf import own_key_id
 from bartizan.core.served.pods import pods_of
@@ -38,11 +38,30 @@ _BUDGET: Final = "DisruptionBudget"
 """The cause that the API server names when a PodDisruptionBudget refuses (k8s.io/api policy/v1)."""
 
 
+OwnCertificates: TypeAlias = Callable[[PolicyView], Mapping[str, tuple[str, datetime] | None]]
+"""By uid, for each pod of a policy that has a certificate of its own: who signed it (id) and when it ends, if that is known."""
+
+
+def none_of_their_own(_: PolicyView) -> Mapping[str, tuple[str, datetime] | None]:
+    """Return nothing, where certificates are delivered in Secrets only."""
+    return {}
+
+
 class Served:
     """Judges what is served, one policy at a time, and evicts."""
 
-    def __init__(self, world: World, certificates: Certificates, writer: Writer, clock: Clock, *, probed: bool) -> None:
+    def __init__(
+        self,
+        world: World,
+        certificates: Certificates,
+        writer: Writer,
+        clock: Clock,
+        *,
+        probed: bool,
+        own: OwnCertificates = none_of_their_own,
+    ) -> None:
         """Gather from `world` and `certificates`, write through `writer`; `probed` says whether there is a prober."""
+        self._own = own
         self._world = world
         self._certificates = certificates
         self._writer = writer
@@ -62,7 +81,7 @@ class Served:
         found = self._judge(policy, item, certificate, mode, now)
         status = certificate.status
         if status is not None:
-            if found.step.evict:
+            if found.step.evict and not certificate.applies:
                 self._chosen[policy.key] = found.step.evict
             pods = found.pods or status.pods
             status = status.model_copy(update={"pods": pods, "restarted": found.step.restarted})
@@ -99,12 +118,23 @@ class Served:
         )
 
     def _issued(self, policy: PolicyView, certificate: CertificateOutcome, now: datetime) -> Issued:
-        """Return what is there to be loaded; nothing while it is being written: a restart must not come before it."""
+        """Return what is there to be loaded, as it was read back: what is being written now counts the next time."""
         secret = self._world.item(SECRET, policy.namespace, policy.spec.secret_name(policy.name))
-        shared = issued_in(secret, now=now) if certificate.status and not certificate.applies else None
+        shared = issued_in(secret, now=now) if certificate.status else None
         domain = self._world.trust_domain(policy.spec.identity.trust_domain)
         known = self._certificates.authorities(domain, now).issuing if isinstance(domain, TrustDomainView) else ()
-        return Issued(shared=shared, authorities=frozenset(own_key_id(one.certificate) for one in known))
+        ids = {one.id: own_key_id(one.certificate) for one in known}
+        return Issued(shared=shared, own=self._each(policy, ids, now), authorities=frozenset(ids.values()))
+
+    def _each(self, policy: PolicyView, ids: Mapping[str, str], now: datetime) -> Mapping[str, IssuedLeaf | None]:
+        """Return the pods' own certificates. One is there since it was signed, its lifetime before its end."""
+        lifetime = min(policy.spec.mtls.lifetime, self._world.snapshot().baseline.mtls.max_lifetime)
+        found: dict[str, IssuedLeaf | None] = {}
+        for uid, signed in self._own(policy).items():
+            authority, end = signed or ("", now)
+            leaf = IssuedLeaf(authority=ids.get(authority, ""), not_after=end, since=min(end - lifetime, now))
+            found[uid] = leaf if signed else None
+        return found
 
     def authorities(self) -> Mapping[str, datetime]:
         """Return when a probe was last shown a certificate of each issuing authority, by bartizan's id of it.
