@@ -98,7 +98,9 @@ class Served:
     ) -> ServedOutcome:
         said = item.get("status") or {}
         edges = _edges(said)
-        pods = pods_of(policy, self._world.store.list(POD, namespace=policy.namespace))
+        # Where nothing can be seen and nothing is replaced, pods and certificates need not be read either.
+        idle = not self._probed and policy.spec.mtls.on_rotation.strategy != "Restart"
+        pods = () if idle else pods_of(policy, self._world.store.list(POD, namespace=policy.namespace))
         last = _restarted(said)
         uid, words = self._refused.get(policy.key, ("", ""))
         by = observers(policy, edges)
@@ -108,7 +110,7 @@ class Served:
                 mode=mode,
                 probed=self._probed,
                 edges=edges,
-                issued=self._issued(policy, certificate, now),
+                issued=Issued() if idle else self._issued(policy, certificate, now),
                 pods=pods,
                 sightings=self._world.probed.sightings(policy.key, by=by, uids={pod.uid for pod in pods}, now=now),
                 last=last,
