@@ -17,7 +17,6 @@ from bartizan.api.kinds import POD, SECRET
 from bartizan.api.names import KubeObject
 from bartizan.api.v1alpha1 import EdgeStatus, Restarted
 from bartizan.controller.certificates import Certificates
-from bartizan.controller.probed import last_served
 from bartizan.controller.world import World
 from bartizan.controller.writer import Writer
 from bartizan.core.model import PolicyKey, PolicyView, TrustDomainView
@@ -136,20 +135,6 @@ class Served:
             authority, end = signed or ("", now)
             leaf = IssuedLeaf(authority=ids.get(authority, ""), not_after=end, since=min(end - lifetime, now))
             found[uid] = leaf if signed else None
-        return found
-
-    def authorities(self) -> Mapping[str, datetime]:
-        """Return when a probe was last shown a certificate of each issuing authority, by bartizan's id of it.
-
-        Whoever concludes something from what is missing must have waited since this process began: it remembers no longer.
-        """
-        now, seen = self._clock.now(), self._world.probed.authorities()
-        found: dict[str, datetime] = {}
-        for domain in self._world.snapshot().trust_domains.values():
-            pairs = [
-                (one.id, own_key_id(one.certificate)) for one in self._certificates.authorities(domain, now).issuing
-            ]
-            found.update(last_served(pairs, seen))
         return found
 
     async def act(self, key: PolicyKey) -> None:
