@@ -160,14 +160,32 @@ async def test_pods_that_do_not_reload_are_replaced_one_at_a_time(two):
 
 
 async def test_an_authority_is_in_use_as_long_as_it_is_seen(two):
-    """The last moment at which a certificate of each authority was seen served, by the id under which it is to be retired."""
+    """The last moment at which a certificate of each authority was seen served, by the name that certificates use for it."""
 
     async def then(cluster, pods):
         await cluster.clock.advance(timedelta(minutes=5))
         moment = cluster.clock.now()
         await pods.probe()
-        authority = cluster.kube.peek(at(POLICY, "orders"))["status"]["certificate"]["authority"]
-        assert cluster.controller._reconciler._served.authorities() == {authority: moment}
+        assert cluster.controller.world.probed.authorities() == {leaf_of(pods.secret()).authority: moment}
+
+    await two(orders(), then)
+
+
+async def test_a_secret_that_is_put_right_says_nothing_about_what_is_served(two):
+    """Where only the bundle is written anew, as in every rotation of a root, the condition stays as it is."""
+
+    async def then(cluster, pods):
+        def served():
+            conditions = cluster.kube.peek(at(POLICY, "orders"))["status"]["conditions"]
+            return next(one for one in conditions if one["type"] == ConditionType.CERTIFICATE_SERVED)
+
+        before = served()
+        await cluster.clock.advance(timedelta(minutes=5))
+        secret = cluster.kube.peek(at(SECRET, "orders-tls"))
+        cluster.kube.put({**secret, "data": {**secret["data"], "ca.crt": "eA=="}})
+        await cluster.settle()
+        assert cluster.kube.peek(at(SECRET, "orders-tls"))["data"] == secret["data"]
+        assert served() == before
 
     await two(orders(), then)
 

@@ -114,6 +114,15 @@ def test_a_pod_s_own_certificate_counts_for_it_alone():
     assert "orders-2 still served an older certificate" in found.observation.message
 
 
+def test_a_pod_whose_certificate_nobody_remembers_is_not_blamed():
+    """It is not held against the Secret's certificate, which it does not have, and its end alone tells where the signer is gone."""
+    shared = IssuedLeaf(authority="01", not_after=ENDS, fingerprint=NEW[0], since=SINCE)
+    own = {"uid-1": None, "uid-2": IssuedLeaf(authority="", not_after=ENDS, since=SINCE)}
+    issued = Issued(shared=shared, own=own, authorities=frozenset({"01"}))
+    found = judge_served(an_input(saw(1, OLD), saw(2, OLD), issued=issued)).observation
+    assert (found.reason, "not asked since it was issued: orders-1" in found.message) == ("NotConfirmed", True)
+
+
 def test_it_is_looked_again_when_the_time_is_over():
     """While pods still have time, the next look is at its end; afterwards nothing but an event calls for one."""
     early = replace(an_input(saw(1, NEW)), now=SINCE + timedelta(minutes=4))

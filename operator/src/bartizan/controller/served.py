@@ -18,7 +18,6 @@ from bartizan.api.names import KubeObject, signer_name
 from bartizan.api.v1alpha1 import EdgeStatus, Restarted
 from bartizan.controller.certificates import Certificates
 from bartizan.controller.mounted import SignedFor
-from bartizan.controller.probed import last_served
 from bartizan.controller.world import World
 from bartizan.controller.writer import Writer
 from bartizan.core.model import PolicyKey, PolicyView, TrustDomainView
@@ -42,7 +41,15 @@ _BUDGET: Final = "DisruptionBudget"
 class Served:
     """Judges what is served, one policy at a time, and evicts."""
 
-    def __init__(self, world: World, certificates: Certificates, writer: Writer, clock: Clock, *, probed: bool) -> None:
+    def __init__(
+        self,
+        world: World,
+        certificates: Certificates,
+        writer: Writer,
+        clock: Clock,
+        *,
+        probed: bool,
+    ) -> None:
         """Gather from `world` and `certificates`, write through `writer`; `probed` says whether there is a prober."""
         self._world = world
         self._certificates = certificates
@@ -63,7 +70,7 @@ class Served:
         found = self._judge(policy, item, certificate, mode, now)
         status = certificate.status
         if status is not None:
-            if found.step.evict:
+            if found.step.evict and not certificate.applies:
                 self._chosen[policy.key] = found.step.evict
             pods = with_own(found.pods, status.pods)
             status = status.model_copy(update={"pods": pods, "restarted": found.step.restarted})
@@ -80,7 +87,9 @@ class Served:
     ) -> ServedOutcome:
         said = item.get("status") or {}
         edges = _edges(said)
-        pods = pods_of(policy, self._world.store.list(POD, namespace=policy.namespace))
+        # Where nothing can be seen and nothing is replaced, pods and certificates need not be read either.
+        idle = not self._probed and policy.spec.mtls.on_rotation.strategy != "Restart"
+        pods = () if idle else pods_of(policy, self._world.store.list(POD, namespace=policy.namespace))
         last = _restarted(said)
         uid, words = self._refused.get(policy.key, ("", ""))
         by = observers(policy, edges)
@@ -90,7 +99,7 @@ class Served:
                 mode=mode,
                 probed=self._probed,
                 edges=edges,
-                issued=self._issued(policy, certificate, now),
+                issued=Issued() if idle else self._issued(policy, certificate, now),
                 pods=pods,
                 sightings=self._world.probed.sightings(policy.key, by=by, uids={pod.uid for pod in pods}, now=now),
                 last=last,
@@ -100,29 +109,16 @@ class Served:
         )
 
     def _issued(self, policy: PolicyView, certificate: CertificateOutcome, now: datetime) -> Issued:
-        """Return what is there to be loaded; nothing while it is being written: a restart must not come before it."""
+        """Return what is there to be loaded, as it was read back: what is being written now counts the next time."""
         secret = self._world.item(SECRET, policy.namespace, policy.spec.secret_name(policy.name))
-        shared = issued_in(secret, now=now) if certificate.status and not certificate.applies else None
+        shared = issued_in(secret, now=now) if certificate.status else None
         domain = self._world.trust_domain(policy.spec.identity.trust_domain)
         known = self._certificates.authorities(domain, now).issuing if isinstance(domain, TrustDomainView) else ()
         keys = {one.id: own_key_id(one.certificate) for one in known}
         own = self._world.mounted.certificates(policy.key, signer_name(policy.spec.identity.trust_domain))
-        leaves = {uid: leaf for uid, one in own.items() if one and (leaf := _own_leaf(one, keys, policy))}
+        longest = self._world.snapshot().baseline.mtls.max_lifetime
+        leaves = own_leaves(own, keys, lifetime=min(policy.spec.mtls.lifetime, longest), now=now)
         return Issued(shared=shared, own=leaves, authorities=frozenset(keys.values()))
-
-    def authorities(self) -> Mapping[str, datetime]:
-        """Return when a probe was last shown a certificate of each issuing authority, by bartizan's id of it.
-
-        Whoever concludes something from what is missing must have waited since this process began: it remembers no longer.
-        """
-        now, seen = self._clock.now(), self._world.probed.authorities()
-        found: dict[str, datetime] = {}
-        for domain in self._world.snapshot().trust_domains.values():
-            pairs = [
-                (one.id, own_key_id(one.certificate)) for one in self._certificates.authorities(domain, now).issuing
-            ]
-            found.update(last_served(pairs, seen))
-        return found
 
     async def act(self, key: PolicyKey) -> None:
         """Evict what was chosen with what has been said now, if it is not too soon after the last eviction of all.
@@ -146,15 +142,20 @@ class Served:
             _log.info("evicted", policy="/".join(key), pod=evict.ref.name)
 
 
-def _own_leaf(found: SignedFor, keys: Mapping[str, str], policy: PolicyView) -> IssuedLeaf | None:
-    """Return a pod's own certificate as it is to be served; None where its authority is not known any more.
+def own_leaves(
+    found: Mapping[str, SignedFor | None], keys: Mapping[str, str], *, lifetime: timedelta, now: datetime
+) -> Mapping[str, IssuedLeaf | None]:
+    """Return by uid the certificates that pods got for themselves; None: it got one, and nobody remembers which.
 
-    Where only the ledger tells of it, it was there a lifetime before its end at the latest.
+    `keys` says what certificates call an authority. Where only the ledger tells of a certificate, it was there a lifetime
+    before its end.
     """
-    if found.authority not in keys:
-        return None
-    since = found.since or found.ends - policy.spec.mtls.lifetime
-    return IssuedLeaf(authority=keys[found.authority], not_after=found.ends, since=since)
+    return {uid: _own_leaf(one, keys, lifetime, now) if one else None for uid, one in found.items()}
+
+
+def _own_leaf(found: SignedFor, keys: Mapping[str, str], lifetime: timedelta, now: datetime) -> IssuedLeaf:
+    since = min(found.since or found.ends - lifetime, now)
+    return IssuedLeaf(authority=keys.get(found.authority, ""), not_after=found.ends, since=since)
 
 
 def _why(error: KubeError) -> str:

@@ -18,7 +18,7 @@ class IssuedLeaf:
     """One certificate that a pod is to serve."""
 
     authority: str
-    """The key identifier of the authority that signed it, hex."""
+    """The key identifier of the authority that signed it, hex; empty where that is not known any more."""
     not_after: datetime
     """Its last moment, whole seconds."""
     fingerprint: str = ""
@@ -30,7 +30,7 @@ class IssuedLeaf:
         """Whether this very certificate was served."""
         if self.fingerprint:
             return seen.fingerprint == self.fingerprint
-        return (seen.authority, seen.not_after) == (self.authority, self.not_after)
+        return self.authority in {"", seen.authority} and seen.not_after == self.not_after
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +39,8 @@ class Issued:
 
     shared: IssuedLeaf | None = None
     """The certificate in the policy's Secret."""
-    own: Mapping[str, IssuedLeaf] = field(default_factory=dict)
-    """By uid, the certificates that pods got for themselves."""
+    own: Mapping[str, IssuedLeaf | None] = field(default_factory=dict)
+    """By uid, the certificates that pods got for themselves; None: it got one, and nobody remembers which."""
     authorities: frozenset[str] = frozenset()
     """The key identifiers of all authorities that sign or signed for the policy, hex."""
 
@@ -51,7 +51,7 @@ class Issued:
     @property
     def newest(self) -> IssuedLeaf | None:
         """The certificate that came last."""
-        known = [*([self.shared] if self.shared else []), *self.own.values()]
+        known = [leaf for leaf in (self.shared, *self.own.values()) if leaf]
         return max(known, key=lambda leaf: leaf.since, default=None)
 
 
