@@ -48,7 +48,9 @@ class Told:
         self.last = time.monotonic()
         status = item.get("status") or {}
         serial = (status.get("certificate") or {}).get("serial")
-        ready = any(one["type"] == "CertificateReady" and one["status"] == "True" for one in status.get("conditions", ()))
+        ready = any(
+            one["type"] == "CertificateReady" and one["status"] == "True" for one in status.get("conditions", ())
+        )
         place = f"{item['metadata']['namespace']}/{item['metadata']['name']}"
         if serial and ready and self.serials.get(place) != serial:
             self.serials[place] = serial
@@ -116,7 +118,9 @@ async def _wave(what: str, stage: Stage, controller: Running, told: Told, count:
         peak=controller.peak_mebibytes,
         calls=audit.calls(stage.audit_log, at),
     )
-    say(f"{count} {what}: {wave.done:.1f} s, {count / wave.done:.0f}/s, {wave.controller_cpu:.1f} s of CPU, {wave.peak:.0f} MiB")
+    say(
+        f"{count} {what}: {wave.done:.1f} s, {count / wave.done:.0f}/s, {wave.controller_cpu:.1f} s of CPU, {wave.peak:.0f} MiB"
+    )
     return wave
 
 
@@ -182,7 +186,17 @@ def _result(waves: list[Wave]) -> Result:
         "**Speed**. Aim: 100 a second, 200 MiB at 10,000",
     )  # fmt: skip
     calls = Table(
-        ("certificates", "what", "Secret", "status", "ledger", "other objects", "Leases and Events", "refused", "reads"),
+        (
+            "certificates",
+            "what",
+            "Secret",
+            "status",
+            "ledger",
+            "other objects",
+            "Leases and Events",
+            "refused",
+            "reads",
+        ),
         tuple(_calls_row(wave) for wave in waves),
         "**Requests of the controller for each certificate** (API server's audit log)",
     )
@@ -199,9 +213,7 @@ def _result(waves: list[Wave]) -> Result:
             "the second row's holds the first one's."
         ),
         tables=(speeds, calls),
-        remarks=(
-            "Controller, API server, etcd and the bench share the cores.",
-        ),
+        remarks=("Controller, API server, etcd and the bench share the cores.",),
     )
 
 

@@ -208,6 +208,7 @@ class Controller:
         _log.info("leading: writing begins")
         self._meter.leads(leader=True)
         self.queue.clear()
+        self.world.rollouts.press_nobody()
         self._ledger.forget()
         for key in by_urgency(self.world, self.world.all_keys()):
             self.queue.add(key)

@@ -19,7 +19,7 @@ from bartizan.api.names import (
 )
 from bartizan.controller.authorities import Authorities, plan_unreadable
 from bartizan.controller.beside import Beside
-from bartizan.controller.certificates import Certificates, unreachable
+from bartizan.controller.certificates import ACCESS_PATIENCE, Certificates, unreachable
 from bartizan.controller.gathered import around, isolation, isolation_taken, reports, strays, surroundings
 from bartizan.controller.keys import Key, Subject
 from bartizan.controller.meter import Meter
@@ -43,8 +43,6 @@ from bartizan.kube.clock import Clock
 from bartizan.kube.errors import ConflictError, ForbiddenError, InvalidError, KubeError, NotFoundError
 
 _log: Final = structlog.get_logger("bartizan.reconcile")
-_PATIENCE: Final = timedelta(seconds=10)
-"""How long access to a namespace's Secrets may take before it is a condition: a RoleBinding needs under a second to count."""
 _TERMINATING: Final = "NamespaceTerminating"
 
 
@@ -188,7 +186,7 @@ class Reconciler:
     async def _certificate(self, policy: PolicyView, snapshot: Snapshot, now: datetime) -> CertificateOutcome:
         if not self._secrets_known(policy.namespace):
             since = self._waiting_since.setdefault(policy.namespace, now)
-            return unreachable(policy.namespace, settled=now - since >= _PATIENCE)
+            return unreachable(policy.namespace, settled=now - since >= ACCESS_PATIENCE)
         self._waiting_since.pop(policy.namespace, None)
         secret = await self._found(SECRET, policy.namespace, policy.spec.secret_name(policy.name))
         return await self._certificates.outcome(policy, secret, snapshot, now)
