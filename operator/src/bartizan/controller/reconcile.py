@@ -162,7 +162,8 @@ class Reconciler:
             if self._world.policy(policy.key) is not policy:
                 return Plan()  # it changed while its certificate was written down, and is queued again for that
             certificate = self._served.judged(policy, item, certificate, snapshot.mode(key.namespace), now)
-        network_policy = await self._found(NETWORK_POLICY, key.namespace, network_policy_name(key.name), look=governed)
+        # The picture holds every NetworkPolicy of the cluster, whoever made it.
+        network_policy = self._world.item(NETWORK_POLICY, key.namespace, network_policy_name(key.name))
         observed = PolicyObserved(
             item=item,
             network_policy=network_policy,

@@ -60,7 +60,7 @@ def plan_namespace(
     if namespace.mode is Mode.NOT_GOVERNED:
         kept = (observed.isolation, observed.index, observed.access, observed.probes)
         return Plan(deletes=tuple(delete for item in kept for delete in removal(item)))
-    mine = [policy for policy in snapshot.policies.values() if policy.namespace == namespace.name]
+    mine = snapshot.in_namespace(namespace.name)
     applies = (
         *upkeep(access_binding(namespace.name, controller), observed.access, manager="bartizan/access"),
         *upkeep(
