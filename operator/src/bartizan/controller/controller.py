@@ -256,8 +256,7 @@ class Controller:
             _log.info("left to the leader", key=str(key))
             return
         except (RefusedError, ControllerError, KubeError, SignerError) as error:
-            final = isinstance(error, RefusedError) and error.final
-            self._put_off(key, began, error=str(error), least=_IN_VAIN if final else timedelta(0))
+            self._put_off(key, began, error=str(error), least=_least_wait(error))
             return
         except Exception:  # noqa: BLE001 -- a bug with one key must not stop the others
             _log.exception("unforeseen", key=str(key))
@@ -297,3 +296,11 @@ class Controller:
         mine = (policy_key(key) for key in self.world.snapshot().policies if key[0] == namespace)
         for key in by_urgency(self.world, mine):
             self.queue.add(key)
+
+
+def _least_wait(error: Exception) -> timedelta:
+    """Return how long the next try waits at least: what the API server asked for, and longer where it would be in vain."""
+    refusals = error.errors if isinstance(error, RefusedError) else (error,)
+    asked = [one.retry_after for one in refusals if isinstance(one, KubeError) and one.retry_after]
+    final = isinstance(error, RefusedError) and error.final
+    return max([*asked, _IN_VAIN if final else timedelta(0)])
