@@ -30,7 +30,7 @@ from bartizan.controller.names import NameResolver, NameWatch
 from bartizan.controller.order import by_urgency
 from bartizan.controller.place import Leadership, Place
 from bartizan.controller.queue import WorkQueue
-from bartizan.controller.reconcile import Reconciler, RefusedError
+from bartizan.controller.reconcile import Reconciler, RefusedError, least_wait
 from bartizan.controller.sources import AROUND, OURS, CertificateSecrets, EventSource, ReflectorSource
 from bartizan.controller.standing import standing
 from bartizan.controller.world import World
@@ -51,8 +51,6 @@ FULL_PASS: Final = timedelta(minutes=10)
 """How often every key is looked at although nothing happened; it writes nothing unless something was missed."""
 _FIRST_NAMES: Final = timedelta(seconds=20)
 """How long a start waits for DNS; what is not answered by then is open to nothing until it is."""
-_IN_VAIN: Final = timedelta(seconds=1)
-"""Where the back-off begins after a refusal that the next try meets as well unless somebody changes something."""
 _SETTLED: Final = timedelta(seconds=1)
 """How long changes around a policy are gathered before its gaps are looked at."""
 
@@ -256,7 +254,7 @@ class Controller:
             _log.info("left to the leader", key=str(key))
             return
         except (RefusedError, ControllerError, KubeError, SignerError) as error:
-            self._put_off(key, began, error=str(error), least=_least_wait(error))
+            self._put_off(key, began, error=str(error), least=least_wait(error))
             return
         except Exception:  # noqa: BLE001 -- a bug with one key must not stop the others
             _log.exception("unforeseen", key=str(key))
@@ -296,11 +294,3 @@ class Controller:
         mine = (policy_key(key) for key in self.world.snapshot().policies if key[0] == namespace)
         for key in by_urgency(self.world, mine):
             self.queue.add(key)
-
-
-def _least_wait(error: Exception) -> timedelta:
-    """Return how long the next try waits at least: what the API server asked for, and longer where it would be in vain."""
-    refusals = error.errors if isinstance(error, RefusedError) else (error,)
-    asked = [one.retry_after for one in refusals if isinstance(one, KubeError) and one.retry_after]
-    final = isinstance(error, RefusedError) and error.final
-    return max([*asked, _IN_VAIN if final else timedelta(0)])

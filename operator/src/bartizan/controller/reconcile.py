@@ -43,6 +43,8 @@ from bartizan.kube.clock import Clock
 from bartizan.kube.errors import ConflictError, ForbiddenError, InvalidError, KubeError, NotFoundError
 
 _log: Final = structlog.get_logger("bartizan.reconcile")
+_IN_VAIN: Final = timedelta(seconds=1)
+"""Where the back-off begins after a refusal that the next try meets as well unless somebody changes something."""
 _TERMINATING: Final = "NamespaceTerminating"
 
 
@@ -58,6 +60,14 @@ class RefusedError(Exception):
     def final(self) -> bool:
         """Whether asking again the same way is in vain: something else has to change first."""
         return any(isinstance(error, ForbiddenError | InvalidError) for error in self.errors)
+
+
+def least_wait(error: Exception) -> timedelta:
+    """Return how long the next try waits at least: what the API server asked for, and longer where it would be in vain."""
+    refusals = error.errors if isinstance(error, RefusedError) else (error,)
+    asked = [one.retry_after for one in refusals if isinstance(one, KubeError) and one.retry_after]
+    final = isinstance(error, RefusedError) and error.final
+    return max([*asked, _IN_VAIN if final else timedelta(0)])
 
 
 class Reconciler:
