@@ -61,7 +61,9 @@ MODES = {
         "simulation/test_certificate_faults.py::test_renewal_goes_on_while_the_root_is_lost",
     ),
     "an old root is dropped too early": (
-        "unit/pki/test_rotation.py::test_new_root_signs_only_after_everybody_trusts_it",
+        "unit/pki/test_phases.py::test_publishing_waits_for_everybody",
+        "unit/pki/test_phases.py::test_nothing_goes_without_evidence",
+        "property/pki/test_phases.py::test_whatever_happens_nobody_is_cut_off",
         "property/pki/test_rotation_walks.py::test_roots_follow_each_other",
     ),
     "a part mounted by subPath is never updated": (
