@@ -105,3 +105,14 @@ async def test_another_kind_of_key_is_waited_for_in_silence(rig):
         await cluster.settle(10)
         kinds = {read_certificate(cluster.kube.peek(at(SECRET, f"{name}-tls"))).key_algorithm for name in names}
         assert kinds == {"Ed25519"}
+
+
+async def test_what_all_wait_for_comes_first_at_a_start(rig):
+    """At a start every namespace has access to its Secrets before any policy is told of, however many policies there are."""
+    places = [f"team-{number}" for number in range(8)]
+    policies = [a_policy(name, place) for place in places for name in NAMES]
+    async with rig(*(a_namespace(place, "warn") for place in places), *policies) as cluster:
+        kinds = [kind for _, kind, _, _ in cluster.said()]
+        assert kinds.count("RoleBinding") == len(places)
+        last = len(kinds) - 1 - kinds[::-1].index("RoleBinding")
+        assert last < kinds.index(POLICY.kind)

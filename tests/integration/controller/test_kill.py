@@ -85,15 +85,15 @@ class Killer:
 
 
 @contextlib.asynccontextmanager
-async def a_proxy(kubeconfig, folder):
-    """Run a Killer; yields it and the kubeconfig that leads through it."""
+async def a_proxy(kubeconfig, folder, made=None):
+    """Run a Killer, or another proxy `made` like it; yields it and the kubeconfig that leads through it."""
     config = yaml.safe_load(kubeconfig.read_text())
     server, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
     tls = ssl.create_default_context(cadata=_text(server, "certificate-authority"))
     for name in ("client-certificate", "client-key"):
         (folder / name).write_text(_text(user, name))
     tls.load_cert_chain(folder / "client-certificate", folder / "client-key")
-    killer = Killer(server["server"], tls)
+    killer = (made or Killer)(server["server"], tls)
     app = web.Application(client_max_size=16 * 2**20)
     app.router.add_route("*", "/{path:.*}", killer.handle)
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)

@@ -35,6 +35,8 @@ from bartizan.core.reasons import Reason
 from bartizan.signers.errors import SignerError
 from bartizan.signers.protocol import Signer
 
+ACCESS_PATIENCE: Final = timedelta(seconds=10)
+"""How long access to a namespace's Secrets may take before it is a condition: a RoleBinding needs under a second to count."""
 _PATIENCE: Final = timedelta(seconds=10)
 """How long a policy waits for its turn at the signer before that is said: at a cold start most wait for less."""
 _STILL_GOOD: Final = frozenset(
@@ -271,8 +273,10 @@ class Certificates:
 def unreachable(namespace: str, *, settled: bool) -> CertificateOutcome:
     """Return the outcome while the Secrets of a namespace can't be read; `settled` once that is no passing state."""
     message = f"waiting for access to the Secrets of namespace {namespace}, which a RoleBinding there grants"
+    # Whoever waits is called when the Secrets are known. To look again and again would keep out the write that gives access.
+    look_after = LOOK_AGAIN if settled else ACCESS_PATIENCE
     return CertificateOutcome(
-        observation=observed_as("False", Reason.PENDING, message), look_after=SOON, settled=settled
+        observation=observed_as("False", Reason.PENDING, message), look_after=look_after, settled=settled
     )
 
 

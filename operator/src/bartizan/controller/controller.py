@@ -32,7 +32,7 @@ from bartizan.controller.own_sources import own_sources
 from bartizan.controller.place import Leadership, Place
 from bartizan.controller.pod_certificates import PodCertificates
 from bartizan.controller.queue import WorkQueue
-from bartizan.controller.reconcile import Reconciler, RefusedError
+from bartizan.controller.reconcile import Reconciler, RefusedError, least_wait
 from bartizan.controller.sources import CertificateSecrets, EventSource
 from bartizan.controller.standing import standing
 from bartizan.controller.world import World
@@ -51,8 +51,6 @@ FULL_PASS: Final = timedelta(minutes=10)
 """How often every key is looked at although nothing happened; it writes nothing unless something was missed."""
 _FIRST_NAMES: Final = timedelta(seconds=20)
 """How long a start waits for DNS; what is not answered by then is open to nothing until it is."""
-_IN_VAIN: Final = timedelta(seconds=1)
-"""Where the back-off begins after a refusal that the next try meets as well unless somebody changes something."""
 _SETTLED: Final = timedelta(seconds=1)
 """How long changes around a policy are gathered before its gaps are looked at."""
 
@@ -195,6 +193,7 @@ class Controller:
         _log.info("leading: writing begins")
         self._meter.leads(leader=True)
         self.queue.clear()
+        self.world.rollouts.press_nobody()
         self._ledger.forget()
         for key in by_urgency(self.world, self.world.all_keys()):
             self.queue.add(key)
@@ -242,8 +241,7 @@ class Controller:
             _log.info("left to the leader", key=str(key))
             return
         except (RefusedError, ControllerError, KubeError, SignerError) as error:
-            final = isinstance(error, RefusedError) and error.final
-            self._put_off(key, began, error=str(error), least=_IN_VAIN if final else timedelta(0))
+            self._put_off(key, began, error=str(error), least=least_wait(error))
             return
         except Exception:  # noqa: BLE001 -- a bug with one key must not stop the others
             _log.exception("unforeseen", key=str(key))

@@ -19,7 +19,7 @@ from bartizan.api.names import (
 )
 from bartizan.controller.authorities import Authorities, plan_unreadable
 from bartizan.controller.beside import Beside
-from bartizan.controller.certificates import Certificates, unreachable
+from bartizan.controller.certificates import ACCESS_PATIENCE, Certificates, unreachable
 from bartizan.controller.gathered import around, isolation, isolation_taken, reports, strays, surroundings
 from bartizan.controller.keys import Key, Subject
 from bartizan.controller.meter import Meter
@@ -45,8 +45,8 @@ from bartizan.kube.clock import Clock
 from bartizan.kube.errors import ConflictError, ForbiddenError, InvalidError, KubeError, NotFoundError
 
 _log: Final = structlog.get_logger("bartizan.reconcile")
-_PATIENCE: Final = timedelta(seconds=10)
-"""How long access to a namespace's Secrets may take before it is a condition: a RoleBinding needs under a second to count."""
+_IN_VAIN: Final = timedelta(seconds=1)
+"""Where the back-off begins after a refusal that the next try meets as well unless somebody changes something."""
 _TERMINATING: Final = "NamespaceTerminating"
 
 
@@ -62,6 +62,14 @@ class RefusedError(Exception):
     def final(self) -> bool:
         """Whether asking again the same way is in vain: something else has to change first."""
         return any(isinstance(error, ForbiddenError | InvalidError) for error in self.errors)
+
+
+def least_wait(error: Exception) -> timedelta:
+    """Return how long the next try waits at least: what the API server asked for, and longer where it would be in vain."""
+    refusals = error.errors if isinstance(error, RefusedError) else (error,)
+    asked = [one.retry_after for one in refusals if isinstance(one, KubeError) and one.retry_after]
+    final = isinstance(error, RefusedError) and error.final
+    return max([*asked, _IN_VAIN if final else timedelta(0)])
 
 
 class Reconciler:
@@ -170,7 +178,8 @@ class Reconciler:
             if self._world.policy(policy.key) is not policy:
                 return Plan()  # it changed while its certificate was written down, and is queued again for that
             certificate = self._served.judged(policy, item, certificate, snapshot.mode(key.namespace), now)
-        network_policy = await self._found(NETWORK_POLICY, key.namespace, network_policy_name(key.name), look=governed)
+        # The picture holds every NetworkPolicy of the cluster, whoever made it.
+        network_policy = self._world.item(NETWORK_POLICY, key.namespace, network_policy_name(key.name))
         observed = PolicyObserved(
             item=item,
             network_policy=network_policy,
@@ -194,7 +203,7 @@ class Reconciler:
     async def _certificate(self, policy: PolicyView, snapshot: Snapshot, now: datetime) -> CertificateOutcome:
         if not self._secrets_known(policy.namespace):
             since = self._waiting_since.setdefault(policy.namespace, now)
-            return unreachable(policy.namespace, settled=now - since >= _PATIENCE)
+            return unreachable(policy.namespace, settled=now - since >= ACCESS_PATIENCE)
         self._waiting_since.pop(policy.namespace, None)
         chosen, name = delivery_of(policy, snapshot), policy.spec.secret_name(policy.name)
         in_secret = chosen.delivery is Delivery.SECRET

@@ -77,6 +77,10 @@ class Rollouts:
         """Remember that a spec changed for these policies: their looks go before everybody's until they are done with it."""
         self._pressing.update(keys)
 
+    def press_nobody(self) -> None:
+        """Forget who is in a hurry: to a new leader everything is news, and what all wait for has to come first."""
+        self._pressing.clear()
+
     def presses(self, key: Key) -> bool:
         """Return whether a key is a policy in the middle of a change."""
         return key.subject is Subject.POLICY and (key.namespace, key.name) in self._pressing

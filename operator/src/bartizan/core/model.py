@@ -176,6 +176,23 @@ class TrustDomainView:
     spec: TrustDomainSpec
 
 
+class _Neighbourhoods:
+    """Policies by namespace, sorted once for as long as the policies stay the same: every look asks for its neighbours."""
+
+    def __init__(self) -> None:
+        self._of: Mapping[PolicyKey, PolicyView] | None = None
+        self._found: dict[str, tuple[PolicyView, ...]] = {}
+
+    def of(self, policies: Mapping[PolicyKey, PolicyView], namespace: str) -> tuple[PolicyView, ...]:
+        """Return the policies of the namespace, by name."""
+        if self._of is not policies:
+            found: dict[str, list[PolicyView]] = {}
+            for policy in sorted(policies.values(), key=lambda one: one.key):
+                found.setdefault(policy.namespace, []).append(policy)
+            self._of, self._found = policies, {name: tuple(some) for name, some in found.items()}
+        return self._found.get(namespace, ())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """The cluster as far as bartizan's decisions look at it."""
@@ -202,6 +219,11 @@ class Snapshot:
     """Pods and pod templates by namespace."""
     former: Mapping[PolicyKey, tuple[LabelSelector, ...]] = field(default_factory=dict)
     """Selectors that policies had before, as long as pods run that only those select."""
+    _neighbourhoods: _Neighbourhoods = field(default_factory=_Neighbourhoods, repr=False, compare=False)
+
+    def in_namespace(self, namespace: str) -> tuple[PolicyView, ...]:
+        """Return the policies of a namespace, by name."""
+        return self._neighbourhoods.of(self.policies, namespace)
 
     def mode(self, namespace: str) -> Mode:
         """Return how `namespace` is governed; one that is not known is not governed."""

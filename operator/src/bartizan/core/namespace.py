@@ -61,7 +61,7 @@ def plan_namespace(
     if namespace.mode is Mode.NOT_GOVERNED:
         kept = (observed.isolation, observed.index, observed.access, observed.probes)
         return Plan(deletes=tuple(delete for item in kept for delete in removal(item)))
-    mine = [policy for policy in snapshot.policies.values() if policy.namespace == namespace.name]
+    mine = snapshot.in_namespace(namespace.name)
     floor, asked = snapshot.baseline.pod_security, pod_certificates(mine, snapshot)
     index = compile_index(namespace.name, mine, floor=floor, pod_certificates=asked)
     applies = (

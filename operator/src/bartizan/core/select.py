@@ -67,6 +67,9 @@ def overlap(first: LabelSelector, second: LabelSelector) -> bool:
     Exact, because requirements on different labels never meet: it is enough that each label can be absent or can have a
     value. A label without an `In` always can, since finitely many values are excluded.
     """
+    ours, theirs = first.match_labels, second.match_labels
+    if any(ours[key] != theirs[key] for key in ours.keys() & theirs.keys()):
+        return False  # what tells nearly all services of a namespace apart
     requirements = [
         *(_as_requirements(first)),
         *(_as_requirements(second)),

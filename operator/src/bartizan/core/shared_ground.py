@@ -18,10 +18,7 @@ _NAMED: Final = 5
 
 def siblings(policy: PolicyView, snapshot: Snapshot) -> tuple[PolicyView, ...]:
     """Return the other policies of the policy's namespace, by name."""
-    found = (
-        other for other in snapshot.policies.values() if other.namespace == policy.namespace and other.key != policy.key
-    )
-    return tuple(sorted(found, key=lambda other: other.name))
+    return tuple(other for other in snapshot.in_namespace(policy.namespace) if other.name != policy.name)
 
 
 def overlaps(

@@ -13,6 +13,7 @@ from bartizan import __version__
 from bartizan.controller.authorities import Release
 from bartizan.controller.controller import Controller
 from bartizan.controller.intake import Intake
+from bartizan.controller.kept import kept
 from bartizan.controller.place import Place
 from bartizan.controller.sources import EventSource, Resync
 from bartizan.controller.world import World
@@ -64,7 +65,7 @@ async def _run(settings: ControllerSettings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    api = await Client.connect(settings.kubeconfig, keep=slim)
+    api = await Client.connect(settings.kubeconfig, keep=lambda item: kept(slim(item)))
     meter, clock = PrometheusMeter(), SystemClock()
 
     def sources(_: World, intake: Intake) -> Sequence[EventSource]:

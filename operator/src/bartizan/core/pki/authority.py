@@ -171,6 +171,8 @@ def read_authority(secret: KubeObject, *, trust_domain: str, domain: str) -> Aut
         return UnreadableAuthority(secret_name=name, problem=problem)
     if role is Role.ROOT and not signed_by(certificates[0], certificates[0]):
         return UnreadableAuthority(secret_name=name, problem="holds a root that did not sign itself")
+    if role is Role.ISSUING and signed_by(certificates[0], certificates[0]):
+        return UnreadableAuthority(secret_name=name, problem="holds a root in the place of an issuing authority")
     return Authority(
         trust_domain=trust_domain,
         role=role,
