@@ -154,7 +154,7 @@ class Controller:
 
     def _reconciling(self, api: KubeApi, writer: Writer) -> Reconciler:
         release, meter = self._place.release, self._meter
-        evidence = EvidenceSource(self.world, self._ledger, secrets_known=self._secrets.known)
+        evidence = EvidenceSource(self.world, self._ledger, secrets_known=self._secrets.known, quiet=self._place.quiet)
         return Reconciler(
             world=self.world,
             api=api,
