@@ -37,6 +37,7 @@ _SHARE = 8.0
 """A client that is a program of its own for each handshake calls that much more seldom."""
 _LOOPS = 6
 """Calls of a client under way at the same time: on a busy machine each of them mostly waits for its turn at a core."""
+_BEGIN, _BRIDGED = b"-----BEGIN CERTIFICATE-----", 3
 _READY = 30.0
 _MARGIN = timedelta(seconds=2)
 
@@ -177,6 +178,11 @@ class Mesh:
         self._calling = False
         self._tell()
         await self.quiet()
+
+    def bridged(self) -> bool:
+        """Whether every peer that reloads has a chain with a bridge in its volume: leaf, issuing authority, bridge."""
+        texts = [(self._volumes[name].folder / CERTIFICATE).read_bytes() for name in (*ENVOYS, PYTHON)]
+        return all(text.count(_BEGIN) == _BRIDGED for text in texts)
 
     async def tally(self) -> Tally:
         """Return what has been counted so far."""

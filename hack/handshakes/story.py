@@ -25,6 +25,9 @@ from handshakes.mesh import ENVOYS, PLACES, PYTHON, Mesh, Times
 from handshakes.tally import Tally
 
 RENEWAL, CONTROL = "renewal of leaves", "control: root replaced at once"
+BRIDGED = "a bridge in every chain"
+_RELOADED = 1.0
+"""Seconds in which a peer that reloads has read what is in its volume."""
 _LABELS = {"Stable": "after"}
 _SLACK, _LONGEST = 60.0, 3600.0
 Say = Callable[[str], None]
@@ -243,7 +246,16 @@ class Teller:
             for phase in self._steps()[seen - self._told :]:
                 self._phase(f"{self._title}: {_LABELS.get(phase, phase)}")
             seen = self._told + len(self._steps())
+            await self._look_at_bridges()
             await asyncio.sleep(0.05)
+
+    async def _look_at_bridges(self) -> None:
+        """Count apart what happens once nobody but the frozen peers shows a certificate of the old root any more."""
+        draining = f"{self._title}: Draining"
+        if self._phases[-1:] == [draining] and self.mesh.bridged():
+            await asyncio.sleep(_RELOADED)
+            if self._phases[-1] == draining:
+                self._phase(f"{draining}, {BRIDGED}")
 
     def _look(self) -> None:
         for name, serials in self._serials.items():

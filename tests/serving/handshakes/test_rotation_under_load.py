@@ -12,7 +12,7 @@ import pytest
 
 from handshakes import envoy, openssl
 from handshakes.mesh import ENVOYS, SERVERS, Times
-from handshakes.story import CONTROL, Chapter, Teller
+from handshakes.story import BRIDGED, CONTROL, Chapter, Teller
 
 TIMES = Times(
     leaf=timedelta(seconds=14),
@@ -71,9 +71,13 @@ def test_everybody_called_everybody_in_both_versions(told):
 
 
 def test_those_who_never_reload_outlived_the_change_of_root(told):
-    """Peers that keep their first files are called, and call, after the new root has begun to sign."""
-    after = [cell for cell in told.before.ok if "1. root: Draining" in cell.phase]
-    assert {"python-frozen-a", "openssl-frozen-a"} <= {cell.client for cell in after} & {cell.server for cell in after}
+    """Peers with the old bundle and chain call, and are called by, peers with the new ones: bridges carry both ways."""
+    carried = {(cell.client, cell.server) for cell in told.before.ok if cell.phase == f"1. root: Draining, {BRIDGED}"}
+    others = (*ENVOYS, "python")
+    assert {("python-frozen-a", other) for other in others} | {
+        (other, "python-frozen-a") for other in others
+    } <= carried
+    assert {client for client, _ in carried} & {server for _, server in carried} >= {"openssl-frozen-a"}
 
 
 def test_certificates_were_renewed_meanwhile(told):
