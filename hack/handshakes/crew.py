@@ -12,6 +12,10 @@ from pathlib import Path
 from typing import Any
 
 
+class PeerError(Exception):
+    """A peer did not come up, or ended; the message says which and how."""
+
+
 class Worker:
     """A process of `handshakes.worker`."""
 
@@ -20,7 +24,8 @@ class Worker:
         path = folder / f"{name}.json"
         path.write_text(json.dumps(config), encoding="utf-8")
         self.name = name
-        with (folder / f"{name}.log").open("ab") as log:
+        self._log = folder / f"{name}.log"
+        with self._log.open("ab") as log:
             self.running = subprocess.Popen(
                 [sys.executable, "-m", "handshakes.worker", str(path)],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
@@ -37,12 +42,12 @@ class Worker:
         """Return its next line.
 
         Raises:
-            RuntimeError: it ended instead.
+            PeerError: it ended instead.
         """
         assert self.running.stdout  # noqa: S101 -- asked for above
         line = await asyncio.to_thread(self.running.stdout.readline)
         if not line:
-            raise RuntimeError(f"worker {self.name} ended with {self.running.wait()}; its log says why")
+            raise PeerError(f"worker {self.name} ended with {self.running.wait()}: {self._log.read_text()[-300:]}")
         answer: dict[str, Any] = json.loads(line)
         return answer
 

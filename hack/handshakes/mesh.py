@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import random
 import socket
 import subprocess
@@ -24,7 +25,7 @@ from bench.waiting import until
 from handshakes import openssl
 from handshakes.bartizan import IDENTITIES, Bartizan, host
 from handshakes.calling import PATIENCE, VERSIONS, Target
-from handshakes.crew import Worker
+from handshakes.crew import PeerError, Worker
 from handshakes.envoy import Envoy, Plan
 from handshakes.kubelet import Kubelet
 from handshakes.tally import Tally, added
@@ -38,7 +39,8 @@ _SHARE = 8.0
 _LOOPS = 6
 """Calls of a client under way at the same time: on a busy machine each of them mostly waits for its turn at a core."""
 _BEGIN, _BRIDGED = b"-----BEGIN CERTIFICATE-----", 3
-_READY = 30.0
+_LEAST_PORT = 10_000
+_READY = 60.0
 _MARGIN = timedelta(seconds=2)
 
 
@@ -135,6 +137,8 @@ class Mesh:
         await self._work(python, servers=[python], clients=clients)
 
         async def listening() -> bool:
+            if s_server.poll() is not None:
+                raise PeerError(f"{other} ended: {(self.folder / f'{other}.log').read_text()[-300:]}")
             return _listens(self.targets[other].port)
 
         await until(listening, within=_READY)
@@ -212,8 +216,11 @@ class Mesh:
         self._volumes[name] = volume
         self.bartizan.join(name, lifetime=lifetime)
         self._carried[name] = asyncio.create_task(self._kubelet.carry(name, volume, mounted))
-        async with asyncio.timeout(_READY):
-            await mounted.wait()
+        waiting = asyncio.create_task(mounted.wait())
+        await asyncio.wait({waiting, self._carried[name]}, timeout=_READY, return_when=asyncio.FIRST_COMPLETED)
+        if not waiting.done():
+            waiting.cancel()
+            raise PeerError(f"{name} got no certificate within {_READY:.0f} s: {self.bartizan.said(name)}")
 
     async def _work(self, name: str, *, servers: Iterable[str], clients: list[dict[str, Any]]) -> None:
         is_frozen = name not in {PYTHON, "driver"}
@@ -222,9 +229,8 @@ class Mesh:
             for one in servers
         ]
         worker = Worker(name, self.folder, {"servers": serving, "clients": clients})
-        async with asyncio.timeout(_READY):
-            await worker.heard()
         self.workers[name] = worker
+        await worker.heard()
 
     def _identity(self, name: str, is_frozen: bool) -> dict[str, Any]:  # noqa: FBT001 -- a pair of plain values
         return {"volume": str(self._volumes[name].folder), "frozen": is_frozen}
@@ -256,14 +262,21 @@ class Mesh:
 
 
 def _free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on; all are held open until all are found, so that none comes twice."""
-    held = [socket.socket() for _ in range(count)]
-    for one in held:
-        one.bind(("127.0.0.1", 0))
-    ports = [int(one.getsockname()[1]) for one in held]
-    for one in held:
-        one.close()
-    return ports
+    """Return ports that nobody listens on, below those that the kernel gives to outgoing connections.
+
+    A peer that comes back later must find its port as free as it was, among thousands of connections.
+    """
+    least_given = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()[0])
+    candidates = random.sample(range(_LEAST_PORT, least_given), k=least_given - _LEAST_PORT)
+    free = (port for port in candidates if _is_free(port))
+    return list(itertools.islice(free, count))
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe, contextlib.suppress(OSError):
+        probe.bind(("127.0.0.1", port))
+        return True
+    return False
 
 
 def _listens(port: int) -> bool:

@@ -6,8 +6,8 @@ ones; whoever opens two may see one of each, unless it follows `..data` itself f
 
 from __future__ import annotations
 
-import itertools
 import shutil
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,14 +21,13 @@ class Volume:
     def __init__(self, folder: Path) -> None:
         """Mount nothing yet in `folder`."""
         self.folder = folder
-        self._numbers = itertools.count(1)
         folder.mkdir(parents=True, exist_ok=True)
 
     def publish(self, content: Mapping[str, bytes]) -> None:
         """Replace all files at once; the ones before are gone right after, as the kubelet leaves none behind."""
         link = self.folder / DATA
         before = self.folder / link.readlink() if link.is_symlink() else None
-        fresh = self.folder / f"..{next(self._numbers):06d}"
+        fresh = self.folder / f"..{time.time_ns()}"
         fresh.mkdir(mode=0o755)
         for name, text in content.items():
             (fresh / name).write_bytes(text)
