@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from bartizan.api.v1alpha1 import SecurityBaselineSpec
-from bartizan.core.pki.profile import LeafProfile, leaf_profile
+from bartizan.core.pki.profile import LeafProfile, backdate, leaf_profile
 from unit.pki.builders import BASELINE, a_policy_view, a_service, a_trust_domain
 
 NAMES = ("orders.shop", "orders.shop.svc", "orders.shop.svc.cluster.local")
@@ -150,3 +150,17 @@ def test_lifetime_is_clamped(asked, longest, given):
     baseline = SecurityBaselineSpec.model_validate({"mtls": {"maxLifetime": longest}})
     policy = a_policy_view(mtls={"lifetime": asked})
     assert leaf_profile(policy, a_trust_domain(), [], baseline).lifetime == given
+
+
+@pytest.mark.parametrize(
+    ("case", "lifetime", "early"),
+    [
+        ("the longest", timedelta(hours=168), timedelta(minutes=2)),
+        ("the shortest the API accepts", timedelta(hours=1), timedelta(minutes=2)),
+        ("shorter than that", timedelta(minutes=10), timedelta(seconds=20)),
+        ("seconds", timedelta(seconds=16), timedelta(0)),
+    ],
+)
+def test_backdating_leaves_a_short_certificate_its_life(case, lifetime, early):
+    """Two minutes for every lifetime the API accepts; a shorter one would be due for renewal when it is issued."""
+    assert backdate(lifetime) == early, case

@@ -139,8 +139,8 @@ class Controller:
     def _reconciling(self, api: KubeApi, writer: Writer) -> Reconciler:
         release, meter = self._place.release, self._meter
         pods = PodCertificates(self.world, self._certificates, self._ledger, tell=self._enqueue_settled)
-        known, own = self._secrets.known, self._place.prober
-        evidence = EvidenceSource(self.world, self._ledger, secrets_known=known, more_targets=pods.targets)
+        known, own, quiet = self._secrets.known, self._place.prober, self._place.quiet
+        evidence = EvidenceSource(self.world, self._ledger, secrets_known=known, more_targets=pods.targets, quiet=quiet)
         return Reconciler(
             world=self.world,
             api=api,

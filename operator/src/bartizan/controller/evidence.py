@@ -5,6 +5,7 @@ second, and they are asked about every few seconds for as long as a rotation las
 """
 
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 
 from bartizan.api.kinds import SECRET
 from bartizan.api.names import KubeObject
@@ -12,7 +13,7 @@ from bartizan.controller.ledger import Ledger
 from bartizan.controller.probed import last_served
 from bartizan.controller.world import World
 from bartizan.core.model import PolicyView, TrustDomainView
-from bartizan.core.pki.evidence import Evidence, Target, bundle_id
+from bartizan.core.pki.evidence import QUIET, Evidence, Target, bundle_id
 from bartizan.core.pki.leaf import public_key_id
 from bartizan.core.pki.pem import BUNDLE_KEY, CERTIFICATE_KEY, data_of, read_certificates
 from bartizan.core.pki.rotation import AuthorityPlan
@@ -38,12 +39,17 @@ class EvidenceSource:
         *,
         secrets_known: Callable[[str], bool],
         more_targets: MoreTargets = no_more,
+        quiet: timedelta = QUIET,
     ) -> None:
-        """`secrets_known(namespace)` says whether the Secrets of a namespace can be read and have been."""
+        """`secrets_known(namespace)` says whether the Secrets of a namespace can be read and have been.
+
+        An authority stays until no probe has been shown a certificate of it for `quiet`.
+        """
         self._world = world
         self._ledger = ledger
         self._secrets_known = secrets_known
         self._more_targets = more_targets
+        self._quiet = quiet
         self._read: dict[tuple[str, str], tuple[str, Target]] = {}
 
     async def begin(self, domain: TrustDomainView) -> None:
@@ -74,6 +80,7 @@ class EvidenceSource:
             last_ends=book.last_ends(),
             complete_since=book.since,
             sightings=last_served(_by_key_id(plan), self._world.probed.authorities()),
+            quiet=self._quiet,
         )
 
     def _policies(self, domain: TrustDomainView) -> list[PolicyView]:

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 from bartizan.controller.authorities import Release
 from bartizan.controller.issuance import DEFAULT_RATE
 from bartizan.core.network.proof import PROOF_AGE
+from bartizan.core.pki.evidence import QUIET
 
 _WORKERS: Final = 4
 """Keys in flight at once: enough to hide the API server's answer times, few enough to leave it alone."""
@@ -40,3 +41,5 @@ class Place:
     """The file of the token to log in to Vault with; None: no Vault can be asked."""
     issuance_rate: float = DEFAULT_RATE
     """Certificates a second, at most."""
+    quiet: timedelta = QUIET
+    """How long no probe may have been shown a certificate of an authority before that is dropped."""

@@ -11,7 +11,7 @@ from cryptography import x509
 from bartizan.core.model import TrustDomainView
 from bartizan.core.pki.authority import AUTHORITY_BACKDATE, Authority, Role
 from bartizan.core.pki.pem import to_pem
-from bartizan.core.pki.profile import BACKDATE, LeafProfile
+from bartizan.core.pki.profile import LeafProfile, backdate
 from bartizan.core.pki.serving import SERVING_LIFETIME, ServingAuthority
 from bartizan.signers.certificates import (
     authority_builder,
@@ -150,7 +150,7 @@ def _leaf(
         uris=(profile.spiffe_id,) if profile.spiffe_id else (),
         dns_names=profile.dns_names,
         client=bool(profile.spiffe_id),
-        times=validity(now, lifetime=profile.lifetime, backdate=BACKDATE, within=issuer),
+        times=validity(now, lifetime=profile.lifetime, backdate=backdate(profile.lifetime), within=issuer),
         common_name=profile.common_name,
     )
     certificate = signed(builder, signing_key, issuer)

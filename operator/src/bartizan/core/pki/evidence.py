@@ -47,6 +47,8 @@ class Evidence:
     """From when on the ledger is complete; None: it was not read."""
     sightings: Mapping[str, datetime] = field(default_factory=dict)
     """When a probe was last shown a certificate of an authority (id)."""
+    quiet: timedelta = QUIET
+    """How long no probe may have been shown one before the authority goes."""
 
 
 def bundle_id(pem: str | bytes) -> str:
@@ -86,11 +88,12 @@ def in_use(going: Iterable[Authority], evidence: Evidence, *, since: datetime, n
     reasons += [
         f"a certificate of {_called(ids[key])} was seen served at {_moment(seen)}"
         for key, seen in sorted(evidence.sightings.items())
-        if key in ids and seen + QUIET > now
+        if key in ids and seen + evidence.quiet > now
     ]
-    if now < since + QUIET:
+    if now < since + evidence.quiet:
         reasons.append(
-            f"probes have looked for what is served since {_moment(since)}, and go on until {_moment(since + QUIET)}"
+            f"probes have looked for what is served since {_moment(since)}, and go on until "
+            f"{_moment(since + evidence.quiet)}"
         )
     return _listed(reasons)
 

@@ -16,7 +16,7 @@ from bartizan.api.duration import format_duration
 from bartizan.api.v1alpha1.identity import DEFAULT_KEY
 from bartizan.core.pki.leaf import LeafView, public_key_id, renewal_time
 from bartizan.core.pki.pem import signed_by
-from bartizan.core.pki.profile import BACKDATE
+from bartizan.core.pki.profile import backdate
 from bartizan.core.pki.waves import Wave
 
 
@@ -152,14 +152,15 @@ def has_not_ended(expected: Expectation, leaf: LeafView) -> Finding | None:
 
 def lifetime_agrees(expected: Expectation, leaf: LeafView) -> Finding | None:
     """The certificate must last as long as declared; a shorter one is right where its authority ends or begins sooner."""
-    want = expected.lifetime + BACKDATE
+    early = backdate(expected.lifetime)
+    want = expected.lifetime + early
     bounded = any(
         leaf.not_after == issuer.not_valid_after_utc or leaf.not_before == issuer.not_valid_before_utc
         for issuer in leaf.chain[:1]
     )
     if leaf.span == want or (leaf.span < want and bounded):
         return None
-    had, asked = format_duration(leaf.span - BACKDATE), format_duration(expected.lifetime)
+    had, asked = format_duration(leaf.span - early), format_duration(expected.lifetime)
     return (IssueReason.LIFETIME_CHANGED, f"the certificate was issued for {had}, and {asked} is asked for")
 
 

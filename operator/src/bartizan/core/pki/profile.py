@@ -23,6 +23,8 @@ from bartizan.core.model import PolicyView, ServiceView, TrustDomainView
 BACKDATE: Final = timedelta(minutes=2)
 """How far before its issue a certificate is valid, for peers whose clock is late; under the five minutes that Kubernetes
 accepts of a pod certificate (KEP-4317)."""
+_BACKDATED_SHARE: Final = 30
+"""A certificate is never back-dated by more than this part of its lifetime (one thirtieth: of an hour, two minutes)."""
 CLUSTER_DOMAIN: Final = "cluster.local"
 
 
@@ -57,6 +59,15 @@ class LeafProfile:
                 f"mtls.commonNames grant it to ServiceAccount {account} (never a name inside the cluster)"
             )
         return text
+
+
+def backdate(lifetime: timedelta) -> timedelta:
+    """Return how far before its issue a certificate of that lifetime is valid, in whole seconds.
+
+    `BACKDATE` for every lifetime the API accepts. A shorter one gets less: back-dated by two minutes, a certificate of three
+    would be past half of its life, and due for renewal, when it is issued.
+    """
+    return min(BACKDATE, timedelta(seconds=lifetime // timedelta(seconds=_BACKDATED_SHARE)))
 
 
 def spiffe_id(domain: str, namespace: str, account: str) -> str:

@@ -1,0 +1,29 @@
+"""What keeps an authority from being dropped."""
+
+from datetime import timedelta
+
+import pytest
+
+from bartizan.core.pki.evidence import QUIET, Evidence, in_use
+from unit.pki.builders import HOUR, NOW, a_pki
+
+ISSUING = a_pki().issuing
+SECOND = timedelta(seconds=1)
+
+
+def seen(**parts):
+    """Return evidence of a complete ledger without any row."""
+    return Evidence(complete_since=NOW - 10 * HOUR, **parts)
+
+
+@pytest.mark.parametrize("quiet", [QUIET, timedelta(hours=2)], ids=["half an hour", "as long as is asked for"])
+def test_probes_get_their_time(quiet):
+    """An authority stays until no probe has been shown a certificate of it for so long, and others have signed for as long."""
+    for since, last, stays in (
+        (NOW - quiet, None, False),
+        (NOW - quiet + SECOND, None, True),
+        (NOW - 5 * HOUR, NOW - quiet, False),
+        (NOW - 5 * HOUR, NOW - quiet + SECOND, True),
+    ):
+        evidence = seen(quiet=quiet, sightings={ISSUING.id: last} if last else {})
+        assert bool(in_use([ISSUING], evidence, since=since, now=NOW)) is stays, (since, last)
