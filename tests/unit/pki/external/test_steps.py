@@ -59,15 +59,17 @@ def test_a_refusal_is_waited_after_and_then_asked_again():
 
 
 def test_the_wait_doubles_to_an_hour():
-    """1, 2, 4 … 60 minutes."""
+    """1, 2, 4 … 60 minutes; from ten seconds where the issuer could not be asked."""
     assert [back_off(n) // MINUTE for n in (1, 2, 3, 4, 5, 6, 7, 100)] == [1, 2, 4, 8, 16, 32, 60, 60]
+    waits = [after_polling(replace(OPEN, failures=n), Gone(), NOW).look_after // SECOND for n in (0, 1, 5, 9)]
+    assert waits == [10, 20, 320, 3600]
 
 
 def test_a_request_that_was_removed_is_a_failure():
     """Whoever removes requests must not make bartizan ask without end."""
     step = after_polling(replace(OPEN, failures=2), Gone(), NOW)
     assert isinstance(step, GiveUp)
-    assert (step.attempt.failed.reason, step.look_after) == (Reason.ISSUER_FAILED, 4 * MINUTE)
+    assert (step.attempt.failed.reason, step.look_after) == (Reason.ISSUER_FAILED, 40 * SECOND)
 
 
 def test_no_key_is_in_what_is_printed():
