@@ -2,7 +2,8 @@
 
 cert-manager's lesson is that failed requests asked again at once take an issuer, an API server and a budget down with them
 (storms of CertificateRequests). So there is never more than one open request per policy, a refusal is followed by a wait that
-doubles from a minute to an hour (from ten seconds, where the issuer could not be asked), and even a policy that changes all the time asks no more than every ten seconds.
+doubles from a minute to an hour (from ten seconds, where the issuer could not be asked), and even a policy that changes all the
+time asks no more than every ten seconds.
 """
 
 from dataclasses import dataclass, field
