@@ -71,9 +71,9 @@ def trouble(running) -> list[dict]:
 
 
 async def test_cert_managers_own_controllers_sign_as_the_page_says(
-    cluster, world, controller, until, place, definitions, policy, tmp_path
+    cluster, world, controller, until, place, definitions, tmp_path
 ):
-    """Asked, approved, signed, verified by openssl; denied where somebody denies; the request goes with its policy."""
+    """Asked, approved, signed, verified by openssl; the request goes with its policy."""
     corp, rights = place
     await world.govern("cert-manager", None)
     await world.put(a_ca_secret(corp, "corp-ca", "cert-manager"))
@@ -82,28 +82,9 @@ async def test_cert_managers_own_controllers_sign_as_the_page_says(
     cm = tool("cert-manager-ca")
     given = {"KUBECONFIG": str(cluster.kubeconfig), "CLUSTER_RESOURCE_NAMESPACE": "cert-manager"}
     async with controller(SYSTEM, kubeconfig=rights) as running:
-        await world.put(other_issuer(corp), policy("waits", NS, identity={"trustDomain": "other-issuer"}))
-
-        async def waits():
-            return "waits to be approved" in condition(cluster, "waits")[2]
-
-        await until(waits)
-        (asked,) = (await world.api.list(CERTIFICATE_REQUEST, namespace=NS)).items
-        assert asked["spec"]["usages"] == ["digital signature", "server auth", "client auth"]
-        assert asked["spec"]["issuerRef"] == {"name": "nobody", "kind": "Issuer", "group": "cert-manager.io"}
-        assert asked["spec"]["duration"] == "24h"
-        await denied(cluster, asked["metadata"]["name"])
-
-        async def told():
-            return condition(cluster, "waits")[:2] == ("False", "IssuerDenied")
-
-        await until(told, within=60)
-        assert "No policy approved this request" in condition(cluster, "waits")[2]
-
         with program(cm, log=tmp_path / "cert-manager.log", **given):
-            await asyncio.to_thread(
-                cluster.kubectl, "wait", "clusterissuer/corp", "--for=condition=Ready", "--timeout=60s"
-            )
+            wait = ("wait", "clusterissuer/corp", "--for=condition=Ready", "--timeout=60s")
+            await asyncio.to_thread(cluster.kubectl, *wait)
             await holds(PAGE["cert-manager"], tmp_path, environ(cluster, tmp_path))
             leaf = verified(cluster, "orders", tmp_path)
         assert "Issuer: CN = Example Corp issuing" in leaf
@@ -112,11 +93,50 @@ async def test_cert_managers_own_controllers_sign_as_the_page_says(
         await world.delete(POLICY, "orders", NS)
 
         async def collected():
-            items = (await world.api.list(CERTIFICATE_REQUEST, namespace=NS)).items
-            return [item["metadata"]["name"] for item in items] == [asked["metadata"]["name"]]
+            return (await world.api.list(CERTIFICATE_REQUEST, namespace=NS)).items == []
 
         await until(collected, within=60)
         assert trouble(running) == []
+
+
+async def test_a_request_that_cert_managers_approver_denies(
+    cluster, world, controller, until, place, definitions, policy
+):
+    """What is asked meets cert-manager's own definitions; the approver, played here, says no, and the policy tells it."""
+    corp, rights = place
+    async with controller(SYSTEM, kubeconfig=rights) as running:
+        await world.put(other_issuer(corp), policy("waits", NS, identity={"trustDomain": "other-issuer"}))
+
+        async def waits():
+            return "waits to be approved" in condition(cluster, "waits")[2]
+
+        await until(waits, within=120)
+        (asked,) = (await world.api.list(CERTIFICATE_REQUEST, namespace=NS)).items
+        assert asked["spec"]["usages"] == ["digital signature", "server auth", "client auth"]
+        assert asked["spec"]["issuerRef"] == {"name": "nobody", "kind": "Issuer", "group": "cert-manager.io"}
+        assert asked["spec"]["duration"] == "24h"
+        assert asked["metadata"]["ownerReferences"][0]["name"] == "waits"
+        await denied(cluster, asked["metadata"]["name"])
+
+        async def told():
+            return condition(cluster, "waits")[:2] == ("False", "IssuerDenied")
+
+        await until(told, within=90)
+        assert "No policy approved this request" in condition(cluster, "waits")[2]
+        assert trouble(running) == []
+
+
+async def test_without_cert_manager_the_policy_says_so(cluster, world, controller, until, place, policy):
+    """The cluster serves no CertificateRequest: everything else of the policy is done, and the condition names what lacks."""
+    corp, rights = place
+    async with controller(SYSTEM, kubeconfig=rights):
+        await world.put(other_issuer(corp), policy("early", NS, identity={"trustDomain": "other-issuer"}))
+
+        async def told():
+            return condition(cluster, "early")[1] == "IssuerFailed"
+
+        await until(told, within=60)
+        assert "serves no CertificateRequest of cert-manager.io/v1" in condition(cluster, "early")[2]
 
 
 def other_issuer(corp) -> dict:

@@ -16,7 +16,7 @@ _SEGMENT = r"[A-Za-z0-9_-][A-Za-z0-9_.-]*"
 _PATH = rf"^{_SEGMENT}(/{_SEGMENT})*$"
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SIGNER = rf"^{_LABEL}(\.{_LABEL})+/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
-_PEM = r"^-----BEGIN CERTIFICATE-----"
+_PEM = r"-----BEGIN CERTIFICATE-----"
 
 
 class BuiltInIssuer(ApiModel):

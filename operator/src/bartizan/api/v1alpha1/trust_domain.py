@@ -56,7 +56,7 @@ class TrustDomainSpec(ApiModel):
     """How authorities of the built-in issuer follow one another."""
     issuer: Issuer = Issuer(built_in=BuiltInIssuer())
     """Who signs. Whoever changes it changes the roots: put the next ones into `bundle` first."""
-    bundle: str | None = Field(default=None, pattern=r"^-----BEGIN CERTIFICATE-----", max_length=32768)
+    bundle: str | None = Field(default=None, pattern=r"-----BEGIN CERTIFICATE-----", max_length=32768)
     """Roots to trust, PEM, at most 32768 characters. An external issuer's chains must end in one of them; with the built-in
     issuer they are trusted beside its own roots."""
 

@@ -2,7 +2,8 @@
 
 cert-manager's lesson is that failed requests asked again at once take an issuer, an API server and a budget down with them
 (storms of CertificateRequests). So there is never more than one open request per policy, a refusal is followed by a wait that
-doubles from a minute to an hour, and even a policy that changes all the time asks no more than every ten seconds.
+doubles from a minute to an hour (from ten seconds, where the issuer could not be asked), and even a policy that changes all the
+time asks no more than every ten seconds.
 """
 
 from dataclasses import dataclass, field
@@ -14,7 +15,9 @@ from bartizan.core.pki.external.asking import Answer, Failed, Gone, Pending, Sig
 from bartizan.core.reasons import Reason
 
 FIRST_WAIT: Final = timedelta(minutes=1)
-"""After the first refusal."""
+"""After the first denial or refusal: a person or a policy has spoken."""
+FIRST_WAIT_FOR_ISSUER: Final = timedelta(seconds=10)
+"""After the first failure that may pass by itself: an issuer that restarts, a right that has not spread yet."""
 MOST_WAIT: Final = timedelta(hours=1)
 BETWEEN: Final = timedelta(seconds=10)
 """The least time between two requests of one policy, whatever changes."""
@@ -108,7 +111,8 @@ def after_polling(attempt: Attempt, answer: Answer | Accepted | Broken, now: dat
 def failed(attempt: Attempt, failure: Failed, now: datetime) -> GiveUp:
     """Return the wait after one more failure."""
     failures = attempt.failures + 1
-    wait = back_off(failures)
+    passing = failure.reason is Reason.ISSUER_FAILED
+    wait = back_off(failures, FIRST_WAIT_FOR_ISSUER if passing else FIRST_WAIT)
     after = Attempt(
         asked_for=attempt.asked_for,
         asked_at=attempt.asked_at,
@@ -120,9 +124,9 @@ def failed(attempt: Attempt, failure: Failed, now: datetime) -> GiveUp:
     return GiveUp(attempt=after, news=True, look_after=wait)
 
 
-def back_off(failures: int) -> timedelta:
-    """Return the wait after so many failures in a row (1 or more): 1, 2, 4 … minutes, at most an hour."""
-    return min(MOST_WAIT, FIRST_WAIT * float(2 ** min(failures - 1, 16)))
+def back_off(failures: int, first: timedelta = FIRST_WAIT) -> timedelta:
+    """Return the wait after so many failures in a row (1 or more): 1, 2, 4 … times the `first`, at most an hour."""
+    return min(MOST_WAIT, first * float(2 ** min(failures - 1, 16)))
 
 
 def _failure(answer: Answer | Broken) -> Failed:
