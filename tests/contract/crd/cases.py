@@ -470,8 +470,8 @@ BAD: Final = (
     Bad("a Vault with a path in its address", trust_domain(issuer=vault(server="https://vault.example/v1"), bundle=ROOT_PEM), "spec.issuer.vaultPKI.server", "should match"),
     Bad("a Vault mount that climbs", trust_domain(issuer=vault(path="pki/../sys"), bundle=ROOT_PEM), "spec.issuer.vaultPKI.path", "should match"),
     Bad("a Vault login without a role", trust_domain(issuer=vault(auth={}), bundle=ROOT_PEM), "spec.issuer.vaultPKI.auth.role", "Required value"),
-    Bad("a root that settles before kubelets can", trust_domain(rotation={"settle": "119s"}), "spec.rotation.settle", "settle must be between 2m"),
-    Bad("a root that settles for ever", trust_domain(rotation={"settle": "169h"}), "spec.rotation.settle", "settle must be between 2m"),
+    Bad("a root that settles before kubelets can", trust_domain(rotation={"settle": "119s"}), "spec.rotation.settle", "settle must be between 2m (a kubelet needs as long to update what is mounted) and 168h"),
+    Bad("a root that settles for ever", trust_domain(rotation={"settle": "169h"}), "spec.rotation.settle", "settle must be between 2m (a kubelet needs as long to update what is mounted) and 168h"),
     Bad("an emergency without a moment", trust_domain(rotation={"emergencyDeadline": "59s"}), "spec.rotation.emergencyDeadline", "emergencyDeadline must be between 1m and 168h"),
     Bad("a root that its issuing authority outlives", trust_domain(lifetimes={"root": "8760h", "issuing": "9000h"}), "spec.lifetimes", "root must outlive issuing"),
 )  # fmt: skip
