@@ -5,6 +5,7 @@ It checks what Vault checks (path, method, token, role) and nothing else; tests/
 
 import asyncio
 import ipaddress
+import shutil
 import ssl
 import tempfile
 from datetime import UTC, datetime, timedelta
@@ -56,9 +57,10 @@ class VaultServer:
         self.url = f"https://127.0.0.1:{self.runner.addresses[0][1]}"
 
     async def stop(self) -> None:
-        """Stop listening."""
+        """Stop listening, and remove the files of the certificate."""
         if self.runner:
             await self.runner.cleanup()
+        shutil.rmtree(self._files[0].parent, ignore_errors=True)
 
     async def _login(self, request: web.Request) -> web.Response:
         body = await request.json()
