@@ -50,9 +50,9 @@ def moment(text: str) -> datetime:
     return found.astimezone(UTC).replace(microsecond=0)
 
 
-def consumers(observed: Observed) -> tuple[Consumer, ...]:
+def consumers(observed: Observed, now: datetime) -> tuple[Consumer, ...]:
     """Return the policies of the trust domain that hold certificates."""
-    return consumers_of(observed.policies, observed.item["metadata"]["name"], observed.pods)
+    return consumers_of(observed.policies, observed.item["metadata"]["name"], observed.pods, now)
 
 
 def question(
@@ -67,7 +67,7 @@ def question(
     return Question(
         view=readable(observed.item),
         status=observed.item.get("status") or {},
-        consumers=consumers(observed),
+        consumers=consumers(observed, now),
         what=what,
         distrusted=distrusted,
         deadline=deadline,

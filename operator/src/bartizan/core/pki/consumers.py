@@ -7,7 +7,7 @@ the next one, or may not; that is said, and a forecast takes the worse of both.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from bartizan.api.names import KubeObject
 from bartizan.api.v1alpha1 import CertificateStatus, EdgeStatus
+from bartizan.api.v1alpha1.status import CertificatePods
 from bartizan.core.checks.frozen_identity import find
 from bartizan.core.checks.view import view_of
 from bartizan.core.conditions import read_conditions
@@ -46,8 +47,16 @@ class Consumer:
     """One policy with a certificate."""
 
     key: PolicyKey
-    certificate: CertificateStatus
+    authority: str
+    """The id of the issuing authority of its certificate."""
+    not_before: datetime
+    not_after: datetime
+    renewal: datetime
     lifetime: timedelta
+    secret_name: str = ""
+    """Where its certificate is; empty: each pod has one of its own, taken to be just issued because nobody tells its age."""
+    asked: CertificatePods | None = None
+    """What is known of its pods' certificates; None: nothing."""
     loads: Loads
     why: str
     """What is known of it, in words."""
@@ -55,8 +64,6 @@ class Consumer:
     """The pods that this is about, where it is known which; empty: all."""
     held_up: str = ""
     """Why its Secret does not get what it should; empty: it does."""
-    probed: bool = False
-    """Whether probes see what it serves."""
     calls: frozenset[PolicyKey] = frozenset()
     """The policies it may call, by its open edges."""
 
@@ -64,6 +71,16 @@ class Consumer:
     def name(self) -> str:
         """Namespace and name."""
         return "/".join(self.key)
+
+    @property
+    def on_node(self) -> bool:
+        """Whether nodes ask for its pods' certificates, at half of their lives and not because an authority follows."""
+        return not self.secret_name
+
+    @property
+    def probed(self) -> bool:
+        """Whether probes see what it serves."""
+        return self.asked is not None and self.asked.seen is not None
 
     @property
     def changes(self) -> bool:
@@ -78,7 +95,7 @@ def belongs(item: KubeObject, trust_domain: str) -> bool:
 
 
 def consumers_of(
-    policies: Iterable[KubeObject], trust_domain: str, pods: Iterable[KubeObject] | None
+    policies: Iterable[KubeObject], trust_domain: str, pods: Iterable[KubeObject] | None, now: datetime
 ) -> tuple[Consumer, ...]:
     """Return the policies of a trust domain that hold a certificate, by name. `pods` None: they could not be read."""
     by_namespace: dict[str, list[KubeObject]] = {}
@@ -92,7 +109,7 @@ def consumers_of(
         if (item.get("status") or {}).get("mode") == Mode.NOT_GOVERNED:
             continue
         mine = by_namespace.get(view.namespace, []) if pods is not None else None
-        found.append(_consumer(view, item, certificate, mine))
+        found.append(_consumer(view, item, certificate, mine, now))
     return tuple(sorted(found, key=lambda one: one.key))
 
 
@@ -109,7 +126,7 @@ def certificate_of(item: KubeObject) -> CertificateStatus | None:
 
 
 def _consumer(
-    view: PolicyView, item: KubeObject, certificate: CertificateStatus, pods: list[KubeObject] | None
+    view: PolicyView, item: KubeObject, certificate: CertificateStatus, pods: list[KubeObject] | None, now: datetime
 ) -> Consumer:
     conditions = {one.type: one for one in read_conditions(item)}
     ready, served = conditions.get(ConditionType.CERTIFICATE_READY), conditions.get(ConditionType.CERTIFICATE_SERVED)
@@ -119,17 +136,30 @@ def _consumer(
     if frozen:
         loads, why = Loads.NEVER, "reads its certificate by subPath or from a variable, which never change in a pod"
     held_up = ready.message if ready and ready.status == "False" and ready.reason in _NOT_KEPT else ""
+    start, end, renewal = _life(certificate, view.spec.mtls.lifetime, now)
     return Consumer(
         key=view.key,
-        certificate=certificate,
+        authority=certificate.authority,
+        not_before=start,
+        not_after=end,
+        renewal=renewal,
         lifetime=view.spec.mtls.lifetime,
+        secret_name=(certificate.secret_name or "") if certificate.delivery == "Secret" else "",
+        asked=certificate.pods,
         loads=loads,
         why=why,
         pods=frozen,
         held_up=held_up,
-        probed=certificate.pods is not None,
         calls=_calls(view, item),
     )
+
+
+def _life(certificate: CertificateStatus, lifetime: timedelta, now: datetime) -> tuple[datetime, datetime, datetime]:
+    """Return from when to when it is valid and when the next one comes; the worst of what is possible where it is not told."""
+    start, end, renewal = certificate.not_before, certificate.not_after, certificate.next_renewal
+    if certificate.delivery == "Secret" and start and end and renewal:
+        return start, end, renewal
+    return now, now + lifetime, now + lifetime / 2
 
 
 def _loads(
@@ -145,11 +175,11 @@ def _loads(
                 "was seen to serve an older certificate and is replaced (onRotation.fallback: Restart)",
             )
         return Loads.NEVER, "was seen to go on with an older certificate"
-    since = certificate.not_before + BACKDATE
-    older = pods is not None and any(pod.started is not None and pod.started < since for pod in pods)
+    since = certificate.not_before + BACKDATE if certificate.not_before else None
+    older = pods is not None and any(pod.started and since and pod.started < since for pod in pods)
     if served == Reason.SERVED and older:
         return Loads.SEEN, "was seen to serve a certificate that is younger than its pods"
-    if seen is not None and rule.fallback == "Restart":
+    if seen is not None and seen.seen and rule.fallback == "Restart":
         return Loads.RESTARTED, "is replaced where it is seen to serve an older one (onRotation.fallback: Restart)"
     if served == Reason.SERVED:
         return Loads.UNKNOWN, "serves the present certificate, and nobody has seen it load one that came later"

@@ -25,7 +25,7 @@ class Meaning:
     @property
     def serving(self) -> tuple[int, int]:
         """How many of the holders' pods probes saw serve a certificate of their present authority, and how many there are."""
-        told = [one.certificate.pods for one in self.holders if one.certificate.pods]
+        told = [one.asked for one in self.holders if one.asked]
         return sum(one.on_current_authority for one in told), sum(one.total for one in told)
 
 
@@ -36,7 +36,7 @@ def meaning(status: KubeObject, authority: AuthorityStatus, consumers: Iterable[
     return Meaning(
         authority=authority,
         root=next((one for one in accepted(status, now) if one.id == root_id), None),
-        holders=tuple(one for one in consumers if root_id and under.get(one.certificate.authority) == root_id),
+        holders=tuple(one for one in consumers if root_id and under.get(one.authority) == root_id),
     )
 
 
@@ -53,6 +53,6 @@ def told(found: Meaning) -> Iterator[str]:
     yield f"  {len(holders)} policies hold a certificate under that root" + (f": {names(holders)}" if holders else "")
     seen, total = found.serving
     if total:
-        yield f"  {seen} of {total} pods that probes can ask were seen to serve one"
+        yield f"  {seen} of {total} pods are known to have one of the present authority"
     elif holders:
-        yield "  which pods serve one was not seen: no probe reaches them"
+        yield "  which pods serve one is not known: no probe reaches them"

@@ -188,11 +188,12 @@ class _Walk:
     def _evidence(self) -> Evidence:
         targets = tuple(
             Target(
-                name=f"Secret {one.consumer.key[0]}/{one.consumer.certificate.secret_name}",
+                name=f"Secret {one.consumer.key[0]}/{one.consumer.secret_name}",
                 bundle=bundle_id(one.bundle_pem),
                 authority=one.disk.authority,
             )
             for one in self._running
+            if not one.consumer.on_node
         )
         return Evidence(targets=targets, last_ends=self._ends, complete_since=self._since, sightings=self._sightings)
 

@@ -103,6 +103,8 @@ def _refusal(shows: Running, judges: Running, why: Why, phase: str, now: datetim
 
 
 def _because(fault: Running, *, both_change: bool) -> str:
+    if both_change and fault.consumer.on_node:
+        return f"{fault.consumer.name} has certificates that its nodes ask for, at half of their lives and not earlier"
     if both_change:
         return "no bridge leads from the new root to the old one"
     held_up = fault.consumer.held_up

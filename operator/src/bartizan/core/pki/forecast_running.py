@@ -58,7 +58,7 @@ class Running:
 
     consumer: Consumer
     disk: Held
-    """In its Secret."""
+    """In its Secret, or on the nodes of its pods."""
     bundle_pem: str
     """In its Secret; empty where somebody keeps it from getting what it should."""
     served: Held
@@ -86,6 +86,8 @@ class Running:
 
     def due(self, force: InForce, now: datetime) -> datetime:
         """Return when it gets its next certificate."""
+        if self.consumer.on_node:
+            return self.disk.renewal
         if self.disk.authority not in force.chains:
             return now
         wave = force.waves.get(self.disk.authority)
@@ -113,12 +115,12 @@ def issued(signer: Authority, lifetime: timedelta, now: datetime) -> Held:
 
 def begin(consumer: Consumer, ids: Mapping[str, str], force: InForce) -> Running:
     """Return a policy as it is observed; its pods are taken to show and trust what its Secret holds."""
-    stand_in = ids.get(consumer.certificate.authority, "")
+    stand_in = ids.get(consumer.authority, "")
     held = Held(
         authority=stand_in if stand_in in force.chains else "",
-        not_before=consumer.certificate.not_before,
-        not_after=consumer.certificate.not_after,
-        renewal=consumer.certificate.next_renewal,
+        not_before=consumer.not_before,
+        not_after=consumer.not_after,
+        renewal=consumer.renewal,
     )
     return Running(
         consumer=consumer,

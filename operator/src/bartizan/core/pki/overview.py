@@ -4,7 +4,7 @@ Everything is read from the TrustDomain's and the policies' status, so whoever m
 further rights (the ledger's ConfigMaps) is added where it could be read, and named where it could not.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -85,17 +85,23 @@ def overview(
         roots=sum(map(self_signed, read_certificates(bundle if isinstance(bundle, str) else None))),
         policies=policies,
         certificates=len(every),
-        behind=tuple(one.name for one in every if signers and one.certificate.authority not in signers),
+        behind=tuple(one.name for one in every if signers and _is_behind(one, signers)),
         ending=_ending(every, now),
         unseen=unseen,
     )
 
 
+def _is_behind(one: Consumer, signers: Collection[str]) -> bool:
+    if one.on_node and one.asked:
+        return one.asked.on_current_authority < one.asked.total
+    return one.authority not in signers
+
+
 def _ending(consumers: Iterable[Consumer], now: datetime) -> tuple[tuple[str, datetime], ...]:
     late = (
-        (one.name, one.certificate.not_after)
+        (one.name, one.not_after)
         for one in consumers
-        if one.certificate.not_after - now < (one.certificate.not_after - one.certificate.not_before) / _LATE
+        if not one.on_node and one.not_after - now < (one.not_after - one.not_before) / _LATE
     )
     return tuple(sorted(late, key=lambda one: (one[1], one[0])))
 
