@@ -33,9 +33,7 @@ def a_consumer(story, name, *calls, loads=Loads.SEEN, node=False, **parts):
 
 def ask(story, *consumers, what="Root", **parts):
     """Return question and forecast for a trust domain and its policies, beginning now."""
-    asked = Question(
-        view=story.domain, status=story.status, consumers=consumers, what=what, now=story.now, **parts
-    )
+    asked = Question(view=story.domain, status=story.status, consumers=consumers, what=what, now=story.now, **parts)
     return asked, forecast(asked, StandInSigner())
 
 
@@ -83,9 +81,7 @@ def test_an_issuing_authority_needs_no_publishing():
 def test_bridges_carry_a_peer_that_never_loads_until_its_certificate_ends():
     """It is refused because its own certificate ended, not because of the rotation, and refuses others once the bridge goes."""
     story = told()
-    _, found = ask(
-        story, a_consumer(story, "web", "orders"), a_consumer(story, "orders", loads=Loads.UNKNOWN)
-    )
+    _, found = ask(story, a_consumer(story, "web", "orders"), a_consumer(story, "orders", loads=Loads.UNKNOWN))
     assert refused(found) == [
         ("orders", "web", "Expired", "Draining", False),
         ("web", "orders", "Untrusted", "Retired", False),
@@ -103,7 +99,7 @@ def test_an_old_root_carries_no_bridge():
         a_consumer(story, "orders", loads=Loads.NEVER, **{**long, "not_after": NOW + 400 * HOUR}),
     )
     assert dict(phases(found))["Activated"] == 168 * HOUR
-    assert [one[:4] for one in refused(found)][0] == ("web", "orders", "Untrusted", "Draining")
+    assert next(one[:4] for one in refused(found)) == ("web", "orders", "Untrusted", "Draining")
     assert found.breaks
 
 
@@ -203,9 +199,7 @@ def test_a_rotation_under_way_is_taken_up_where_it_is(phase):
 def test_the_document_says_the_same_as_the_text():
     """Every stage and refusal is in the JSON, with times as Kubernetes writes them."""
     story = told()
-    asked, found = ask(
-        story, a_consumer(story, "web", "orders"), a_consumer(story, "orders", loads=Loads.UNKNOWN)
-    )
+    asked, found = ask(story, a_consumer(story, "web", "orders"), a_consumer(story, "orders", loads=Loads.UNKNOWN))
     said = document(asked, found, ("pods of shop",))
     assert [(one["phase"], one["afterSeconds"]) for one in said["timeline"]][:3] == [
         ("Prepared", 0),

@@ -228,7 +228,9 @@ def simulate(
     files: Annotated[
         list[str] | None, typer.Option("--file", "-f", help="Saved objects instead of a cluster; - is standard input.")
     ] = None,
-    live: Annotated[bool, typer.Option("--live", help="Ask the cluster, which is what happens without --file.")] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Ask the cluster, which is what happens without --file.")
+    ] = False,
     at: Annotated[str, typer.Option("--at", help="The moment it begins (2027-01-01T00:00:00Z); left out: now.")] = "",
     deadline: Annotated[str, typer.Option(help="For distrust: how long the root stays in bundles at most.")] = "",
     trust_domain: TrustDomain = DEFAULT_NAME,
