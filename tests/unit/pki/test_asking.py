@@ -21,7 +21,7 @@ from unit.pki.telling import told
 def an_item(story=None, **rotation):
     """Return a TrustDomain as the API server would hold it, with what its specification says of rotations."""
     tale = story or told()
-    spec = tale.domain.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+    spec = tale.domain.spec.model_dump(mode="json", by_alias=True, exclude_unset=True)
     meta = {"name": "default", "uid": "domain-uid", "generation": 3, "resourceVersion": "7"}
     return {
         "apiVersion": "bartizan.dev/v1alpha1",
@@ -131,6 +131,17 @@ def test_distrust_adds_to_what_is_distrusted():
     }
     with pytest.raises(AskingError, match="already"):
         distrust(item, (root,))
+
+
+def test_an_empty_list_is_nobodys():
+    """Whoever made the object owns the defaults that it got: that must not stand in the way of an emergency."""
+    story = told()
+    root, issuing = story.id("Root", 1), story.id("Issuing", 1)
+    assert distrust(an_item(story), (root,)).force is True
+    assert distrust(an_item(story), (root,), timedelta(minutes=20)).force is True
+    assert distrust(an_item(story, distrust=[root]), (issuing,)).force is False
+    assert distrust(an_item(story, emergencyDeadline="1h"), (root,), timedelta(minutes=20)).force is False
+    assert distrust(an_item(story, emergencyDeadline="1h"), (root,)).force is True
 
 
 def test_an_unknown_authority_is_answered_with_those_in_use():

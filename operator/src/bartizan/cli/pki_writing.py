@@ -65,7 +65,7 @@ async def write(api: KubeApi, name: str, decide: Callable[[KubeObject], Wish]) -
             back = given_back(item) if wish.manager == ROTATE else None
             if back:
                 item = await api.apply(back, manager=ABORT)
-            stored = await api.apply(wish.item(item), manager=wish.manager)
+            stored = await api.apply(wish.item(item), manager=wish.manager, force=wish.force)
         except ConflictError as error:
             tries += 1
             if error.fields:

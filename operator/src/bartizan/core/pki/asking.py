@@ -17,7 +17,7 @@ from typing import Any, Final, Literal, TypeAlias
 from bartizan.api.duration import format_duration, parse_duration
 from bartizan.api.kinds import TRUST_DOMAIN
 from bartizan.api.names import KubeObject
-from bartizan.api.v1alpha1 import AuthorityStatus
+from bartizan.api.v1alpha1 import AuthorityStatus, Rotation
 from bartizan.core.model import TrustDomainView
 from bartizan.core.pki.remembered import known_authorities, rotation_of
 from bartizan.core.pki.rotation_wishes import ABORTABLE, CURRENT
@@ -46,6 +46,8 @@ class Wish:
     manager: str
     """The field manager that says it, and nothing else."""
     rotation: KubeObject
+    force: bool = False
+    """Whether fields may be taken from others: where they hold nothing but the default."""
 
     def lines(self) -> KubeObject:
         """Return it as the part of a manifest that says it."""
@@ -160,7 +162,10 @@ def distrust(item: KubeObject, authorities: tuple[str, ...], deadline: timedelta
     rotation: dict[str, Any] = {"distrust": [*before, *new]}
     if deadline:
         rotation["emergencyDeadline"] = format_duration(deadline)
-    return Wish(manager=DISTRUST, rotation=rotation)
+    # Whoever creates an object owns the defaults it gets: an empty list is nobody's statement, and must not stop an emergency.
+    default = Rotation.model_fields["emergency_deadline"].default
+    force = not before and (deadline is None or view.spec.rotation.emergency_deadline == default)
+    return Wish(manager=DISTRUST, rotation=rotation, force=force)
 
 
 def authority(item: KubeObject, name: str) -> AuthorityStatus:
