@@ -1,6 +1,6 @@
 """Rotations walked through beforehand: when each phase begins at the earliest, and who would be refused by whom."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -33,7 +33,9 @@ def a_consumer(story, name, *calls, loads=Loads.SEEN, node=False, **parts):
 
 def ask(story, *consumers, what="Root", **parts):
     """Return question and forecast for a trust domain and its policies, beginning now."""
-    asked = Question(view=story.domain, status=story.status, consumers=consumers, what=what, now=story.now, **parts)
+    asked = Question(
+        view=story.domain, status=story.status, consumers=consumers, what=what, **{"now": story.now, **parts}
+    )
     return asked, forecast(asked, StandInSigner())
 
 
@@ -171,6 +173,9 @@ def test_nothing_begins_where_it_cannot():
         ask(empty)[1],
         ask(story, what="Current")[1],
         ask(story, what="Distrust", distrusted=("0" * 16,))[1],
+        ask(story, now=NOW - 2 * HOUR)[1],
+        ask(story, now=NOW + 2400 * HOUR)[1],
+        ask(story, now=datetime.max.replace(tzinfo=UTC))[1],
     ]
     assert [one.blocked for one in answers] == [
         "a rotation is under way (Prepared): another one begins when it has ended",
@@ -179,6 +184,9 @@ def test_nothing_begins_where_it_cannot():
         "TrustDomain default has no authorities yet",
         "nothing rotates now",
         "no authority in use has the id 0000000000000000",
+        "no root and issuing authority of default are valid at 2026-03-01T10:00:00Z",
+        "no root and issuing authority of default are valid at 2026-06-09T12:00:00Z",
+        "no root and issuing authority of default are valid at 9999-12-31T23:59:59Z",
     ]
 
 

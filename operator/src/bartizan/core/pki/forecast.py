@@ -14,10 +14,11 @@ from typing import Final, Literal, TypeAlias
 from bartizan.api.names import KubeObject
 from bartizan.api.v1alpha1 import RotationRequest
 from bartizan.core.model import TrustDomainView
+from bartizan.core.network.expiry import spoken
 from bartizan.core.pki.authority import Authority, Role, authority_secret
 from bartizan.core.pki.consumers import Consumer
 from bartizan.core.pki.evidence import LONGEST_CERTIFICATE, QUIET, Evidence, Target, bundle_id
-from bartizan.core.pki.forecast_authorities import Maker, cast_for
+from bartizan.core.pki.forecast_authorities import Cast, Maker, cast_for
 from bartizan.core.pki.forecast_refusals import Refusal, Refusals
 from bartizan.core.pki.forecast_running import InForce, begin
 from bartizan.core.pki.remembered import known_authorities, rotation_of
@@ -90,7 +91,12 @@ def forecast(question: Question, maker: Maker) -> Forecast:
     """Return how the rotation would go. The same question has the same answer."""
     if blocked := _blocked(question):
         return Forecast(blocked=blocked)
-    return _Walk(question, maker).walked()
+    cast = cast_for(question.view, question.status, question.now, maker)
+    if {one.role for one in cast.authorities if one.stands_at(question.now)} != {*Role}:
+        return Forecast(
+            blocked=f"no root and issuing authority of {question.view.name} are valid at {spoken(question.now)}"
+        )
+    return _Walk(question, cast, maker).walked()
 
 
 def _blocked(question: Question) -> str:
@@ -114,8 +120,7 @@ def _blocked(question: Question) -> str:
 class _Walk:
     """The made-up world and its clock."""
 
-    def __init__(self, question: Question, maker: Maker) -> None:
-        cast = cast_for(question.view, question.status, question.now, maker)
+    def __init__(self, question: Question, cast: Cast, maker: Maker) -> None:
         self._view = _wishing(question, cast.ids)
         self._maker = maker
         self._now = self._start = question.now.replace(microsecond=0)
@@ -145,7 +150,7 @@ class _Walk:
                 continue
             if phase == "Stable":
                 return Forecast(blocked="a wish in spec.rotation stands against it", refusals=self._refusals.found)
-            if step.record.waiting_for:
+            if step.record.waiting_for and phase != "Retired":
                 last = stages.pop() if stages else Stage(phase=phase, at=self._start)
                 stages.append(replace(last, waited_for=step.record.waiting_for))
             self._now = self._next(force, step)
