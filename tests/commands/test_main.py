@@ -30,7 +30,7 @@ def test_help_lists_every_verb():
         "",
         [
             *("run", "probe", "crd", "admission", "defaults", "check", "graph", "can", "reach"),
-            *("requests", "approve", "deny", "uninstall", "version"),
+            *("requests", "approve", "deny", "pki", "uninstall", "version"),
         ],
     )
     assert "Exit codes:\n    0  done" in shown.stdout

@@ -44,6 +44,7 @@ VERBS: Final[Mapping[str, Verb]] = {
     "requests": Verb("bartizan.cli.requests", "List callers that wait for a policy's consent."),
     "approve": Verb("bartizan.cli.approve", "Admit a caller that asked."),
     "deny": Verb("bartizan.cli.deny", "Deny a caller, and close its edge if it has one."),
+    "pki": Verb("bartizan.cli.pki", "See, rotate and distrust authorities, and see beforehand what that would do."),
     "uninstall": Verb("bartizan.cli.uninstall", "Open what bartizan closed, before its chart is removed."),
     "version": Verb("bartizan.cli.version", "Print the version of bartizan and of its API."),
 }

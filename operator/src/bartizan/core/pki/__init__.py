@@ -18,6 +18,10 @@
     rotation_wishes, rotation_phases   the next step of a rotation
     waves      when the certificates of an authority that drains are issued anew
     listing    the authorities as the status lists them
+    consumers  who uses certificates, and whether they would notice a new one
+    forecast*  a rotation walked through before it happens: stand-ins, policies as they run, who refuses whom, in words
+    asking     what a person may ask of a rotation; distrusting: what distrust means
+    overview*  how a trust domain stands, for a person
     serving    the same for the webhook's own certificate
     status     what is said about it
 

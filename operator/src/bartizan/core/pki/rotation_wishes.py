@@ -15,7 +15,7 @@ from bartizan.core.pki.rotation import AuthorityPlan
 from bartizan.core.pki.trust import newest
 
 CURRENT = "current"
-_ABORTABLE = frozenset({"Prepared", "Publishing"})
+ABORTABLE = frozenset({"Prepared", "Publishing"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ def aborted(view: TrustDomainView, plan: AuthorityPlan, now: datetime) -> Wish |
         return Wish(record=record.model_copy(update={"aborted": None})) if wish is None and record.aborted else None
     meant = wish == CURRENT or (record.cause == "Requested" and record.request == wish)
     signs = any(one.id not in record.from_ for one in plan.issuing) if record.role == "Issuing" else False
-    if not (meant and record.phase in _ABORTABLE and not signs and record.cause != "Emergency"):
+    if not (meant and record.phase in ABORTABLE and not signs and record.cause != "Emergency"):
         return Wish(record=record.model_copy(update={"aborted": wish})) if wish == CURRENT else None
     given_up = {one.id for one in (plan.coming,) if one} | ({record.to} if record.to else set())
     stable = RotationStatus(phase="Stable", since=_whole(now), request=record.request, aborted=wish)
@@ -51,7 +51,7 @@ def distrusted(view: TrustDomainView, plan: AuthorityPlan, now: datetime) -> Wis
     rooted = record.role == "Root" and record.phase != "Stable"
     if rooted and record.cause == "Emergency" and going <= frozenset(record.from_):
         return None
-    if rooted and record.phase in _ABORTABLE and going <= {record.to, plan.coming.id if plan.coming else ""}:
+    if rooted and record.phase in ABORTABLE and going <= {record.to, plan.coming.id if plan.coming else ""}:
         # Only the one that does not sign yet: without it everything is as it was.
         stable = RotationStatus(phase="Stable", since=_whole(now), request=record.request, aborted=record.aborted)
         return Wish(record=stable, retire=going)

@@ -5,9 +5,22 @@ restart of the controller changes nothing. How many are issued a second is not d
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Protocol
 
-from bartizan.core.pki.leaf import LeafView
+
+class Lasting(Protocol):
+    """A certificate, as far as its turn depends on it."""
+
+    @property
+    def not_after(self) -> datetime:
+        """Its last moment."""
+        ...
+
+    @property
+    def span(self) -> timedelta:
+        """From its first to its last moment."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +31,7 @@ class Wave:
     end: datetime
     """The same as `start`: all at once."""
 
-    def due(self, leaf: LeafView) -> datetime:
+    def due(self, leaf: Lasting) -> datetime:
         """Return when a certificate's turn is: those that end at the beginning of the wave at once, new ones at its end."""
         left = max(leaf.not_after - self.start, leaf.span * 0)
         share = min(left / leaf.span, 1.0) if leaf.span else 0.0
