@@ -4,6 +4,7 @@ Nothing is done here but asking: the controller rotates, by what stands in the T
 """
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Annotated, Final
 
@@ -26,7 +27,7 @@ from bartizan.cli.pki_options import (
     moment,
     question,
 )
-from bartizan.cli.pki_reading import Observed, connected, from_files, observe
+from bartizan.cli.pki_reading import Observed, Where, connected, from_files, observe
 from bartizan.cli.pki_writing import Progress, Written, confirm, follow, write
 from bartizan.core.pki import asking, distrusting, forecast_words, overview_words
 from bartizan.core.pki.asking import AskingError
@@ -66,15 +67,8 @@ def status(
     """Say how a trust domain stands: authorities, rotation, certificates that lag behind. Reads no Secret."""
     allowed(output, "text", "json")
     now = moment("")
-
-    async def act() -> Observed:
-        api = await connected(kubeconfig)
-        try:
-            return await observe(api, trust_domain, release=release_namespace, pods=False, now=now)
-        finally:
-            await api.close()
-
-    print(standing(asyncio.run(act()), now, output=output), end="")
+    at = Where(trust_domain, release_namespace, kubeconfig, now)
+    print(standing(asyncio.run(at.seen(pods=False)), now, output=output), end="")
 
 
 def standing(observed: Observed, now: datetime, *, output: str) -> str:
@@ -127,23 +121,13 @@ def rotate(
     def decide(item: KubeObject) -> asking.Wish:
         return asking.abort(item) if abort else asking.request(item, asking.read_role(role), request_id, now)
 
-    async def act() -> None:
-        api = await connected(kubeconfig)
-        try:
-            seen = await observe(api, trust_domain, release=release_namespace, pods=True, now=now)
-            wish = decide(seen.item)
-            if output == "yaml":
-                print(yaml.safe_dump(wish.lines(), sort_keys=False), end="")
-                return
-            if not abort:
-                asked = question(seen, asking.read_role(role), now)
-                print(forecast_words.text(asked, _walked(asked), seen.unseen, paint()))
-            confirm(f"Give up the rotation of {trust_domain}?" if abort else f"Rotate {trust_domain} so?", yes=yes)
-            await _followed(api, trust_domain, await write(api, trust_domain, decide), wait=wait)
-        finally:
-            await api.close()
+    def said(seen: Observed) -> str:
+        asked = None if abort else question(seen, asking.read_role(role), now)
+        return forecast_words.text(asked, _walked(asked), seen.unseen, paint()) if asked else ""
 
-    asyncio.run(act())
+    asks = f"Give up the rotation of {trust_domain}?" if abort else f"Rotate {trust_domain} so?"
+    at = Where(trust_domain, release_namespace, kubeconfig, now)
+    asyncio.run(_carry_out(at, decide, said, asks, yes=yes, wait=wait, write_nothing=output == "yaml"))
 
 
 @app.command(
@@ -178,21 +162,12 @@ def distrust(
     def decide(item: KubeObject) -> asking.Wish:
         return asking.distrust(item, (authority,), span)
 
-    async def act() -> None:
-        api = await connected(kubeconfig)
-        try:
-            seen = await observe(api, trust_domain, release=release_namespace, pods=True, now=now)
-            wish = decide(seen.item)
-            if output == "yaml":
-                print(yaml.safe_dump(wish.lines(), sort_keys=False), end="")
-                return
-            print(emergency(seen, authority, now, deadline=span))
-            confirm(f"Distrust {authority}? This cannot be taken back.", yes=yes)
-            await _followed(api, trust_domain, await write(api, trust_domain, decide), wait=wait)
-        finally:
-            await api.close()
+    def said(seen: Observed) -> str:
+        return emergency(seen, authority, now, deadline=span)
 
-    asyncio.run(act())
+    asks = f"Distrust {authority}? This cannot be taken back."
+    at = Where(trust_domain, release_namespace, kubeconfig, now)
+    asyncio.run(_carry_out(at, decide, said, asks, yes=yes, wait=wait, write_nothing=output == "yaml"))
 
 
 def emergency(observed: Observed, authority: str, now: datetime, *, deadline: timedelta | None) -> str:
@@ -243,15 +218,8 @@ def simulate(
     if live and files:
         raise AskingError("--live asks the cluster and --file asks files: give one of them")
     now = moment(at)
-
-    async def act() -> Observed:
-        api = await connected(kubeconfig)
-        try:
-            return await observe(api, trust_domain, release=release_namespace, pods=True, now=now)
-        finally:
-            await api.close()
-
-    seen = from_files(files, trust_domain, now) if files else asyncio.run(act())
+    at_hand = Where(trust_domain, release_namespace, kubeconfig, now)
+    seen = from_files(files, trust_domain, now) if files else asyncio.run(at_hand.seen(pods=True))
     chosen, distrusted = _chosen(what, authority, seen.item)
     asked = question(seen, chosen, now, distrusted=distrusted, deadline=asking.read_deadline(deadline))
     found = _walked(asked)
@@ -278,6 +246,31 @@ def _chosen(what: str, authority: str, item: KubeObject) -> tuple[What, tuple[st
 
 def _walked(asked: Question) -> Forecast:
     return forecast(asked, StandInSigner())
+
+
+async def _carry_out(
+    where: Where,
+    decide: Callable[[KubeObject], asking.Wish],
+    said: Callable[[Observed], str],
+    asks: str,
+    *,
+    yes: bool,
+    wait: bool,
+    write_nothing: bool,
+) -> None:
+    """Say what a wish means, ask, write it and follow it; or only print the lines that say it."""
+    api = await connected(where.kubeconfig)
+    try:
+        seen = await observe(api, where.trust_domain, release=where.release, pods=True, now=where.now)
+        wish = decide(seen.item)
+        if write_nothing:
+            print(yaml.safe_dump(wish.lines(), sort_keys=False), end="")
+            return
+        print(said(seen), end="", flush=True)
+        confirm(asks, yes=yes)
+        await _followed(api, where.trust_domain, await write(api, where.trust_domain, decide), wait=wait)
+    finally:
+        await api.close()
 
 
 async def _followed(api: KubeApi, name: str, written: Written, *, wait: bool) -> None:

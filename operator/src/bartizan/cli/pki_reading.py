@@ -37,6 +37,25 @@ class Observed:
     """What could not be read, and what is not known for it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Which trust domain of which cluster, and at which moment."""
+
+    trust_domain: str
+    release: str
+    """The namespace in which bartizan runs."""
+    kubeconfig: Path | None
+    now: datetime
+
+    async def seen(self, *, pods: bool) -> "Observed":
+        """Return everything that may be read (`observe`)."""
+        api = await connected(self.kubeconfig)
+        try:
+            return await observe(api, self.trust_domain, release=self.release, pods=pods, now=self.now)
+        finally:
+            await api.close()
+
+
 async def connected(kubeconfig: Path | None) -> KubeApi:
     """Return the API of the cluster that kubectl would use, or `kubeconfig` names; raises KubeError."""
     return await Client.connect(kubeconfig or of_the_shell())

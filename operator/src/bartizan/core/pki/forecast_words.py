@@ -84,18 +84,7 @@ def document(question: Question, found: Forecast, unseen: Iterable[str] = ()) ->
         ],
         "over": spoken(found.over) if found.over else None,
         "deadline": spoken(found.deadline) if found.deadline else None,
-        "refusals": [
-            {
-                "refused": "/".join(one.refused),
-                "by": "/".join(one.by),
-                "why": one.why,
-                "phase": one.phase,
-                "at": spoken(one.at),
-                "certain": one.certain,
-                "because": one.because,
-            }
-            for one in found.refusals
-        ],
+        "refusals": [_refusal(one) for one in found.refusals],
         "policies": [
             {
                 "policy": one.name,
@@ -108,6 +97,18 @@ def document(question: Question, found: Forecast, unseen: Iterable[str] = ()) ->
         ],
         "notSeen": [*unseen],
         "notKnown": [*LIMITS],
+    }
+
+
+def _refusal(one: Refusal) -> KubeObject:
+    return {
+        "refused": "/".join(one.refused),
+        "by": "/".join(one.by),
+        "why": one.why,
+        "phase": one.phase,
+        "at": spoken(one.at),
+        "certain": one.certain,
+        "because": one.because,
     }
 
 
