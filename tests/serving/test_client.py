@@ -344,8 +344,8 @@ async def test_requests_keep_to_the_rate(server, tmp_path):
     ("item", "message"),
     [
         pytest.param(
-            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}},
-            r"apply ConfigMap x: v1 ConfigMap is not in bartizan\.api\.kinds, add it there",
+            {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "x"}},
+            r"apply LimitRange x: v1 LimitRange is not in bartizan\.api\.kinds, add it there",
             id="a kind the operator has no business with",
         ),
         pytest.param(
