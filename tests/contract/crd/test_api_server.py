@@ -135,6 +135,7 @@ def test_defaults_of_the_cluster_kinds_are_filled_in(api):
         "domain": "prod.example.com",
         "lifetimes": {"root": "87600h", "issuing": "2160h"},
         "issuer": {"builtIn": {}},
+        "rotation": {"settle": "1h", "distrust": [], "emergencyDeadline": "15m"},
     }
 
 
