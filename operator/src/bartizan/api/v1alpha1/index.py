@@ -39,7 +39,7 @@ class IndexEntry(ApiModel):
     """`matchExpressions` of its selector."""
     annotations: dict[str, str] = Field(default_factory=dict)
     """Annotations its pods must carry: the injection."""
-    identity: str = ""
+    identity: str | None = None
     """The Secret mounted into its pods; left out: none is."""
     pod_certificate: PodCertificateDemand | None = None
     """The certificate that each of its pods gets for itself, instead of a Secret; left out: none does."""

@@ -86,7 +86,7 @@ def _variables(container: KubeObject, own: set[str]) -> Iterable[tuple[str, str,
 
 
 def _own(name: str) -> str:
-    return f"v.covering.exists(e, has(e.identity) && e.identity == {name})"
+    return f"v.covering.exists(e, has(e.identity) && e.identity != '' && e.identity == {name})"
 
 
 _OWN_SECRET: Final = _own("d.item.?secret.?secretName.orValue('')")
