@@ -88,7 +88,7 @@ class CertificateMetrics:
         """Note when a certificate ends and is due, or forget it."""
         for gauge, moment in ((self._expiry, not_after), (self._renewal, renewal)):
             if moment is None:
-                gauge.remove_by_labels({"namespace": key[0], "policy": key[1]})
+                gauge.remove(*key)
             else:
                 gauge.labels(*key).set(moment.timestamp())
 
