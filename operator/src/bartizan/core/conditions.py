@@ -68,7 +68,7 @@ def lean(value: Any) -> Any:
         found = {}
         for key, member in value.items():
             small = member if isinstance(member, str) else lean(member)
-            if small is not None and small != {} and small != []:
+            if small is not None and small not in ({}, []):
                 found[key] = small
         return found
     if isinstance(value, list | tuple):
