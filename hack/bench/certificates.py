@@ -7,27 +7,30 @@ import contextlib
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import cluster as harness
-from bartizan.api.kinds import POLICY
+from bartizan.api.kinds import POLICY, TRUST_DOMAIN
 from bartizan.api.names import KubeObject
+from bartizan.core.model import ObjectRef
 from bartizan.kube.client import Client
 from bench import audit, machine
 from bench.progress import say
 from bench.result import Result, Table
-from bench.stage import Running, Stage, a_stage
+from bench.stage import DOMAIN, Running, Stage, a_stage
 from bench.waiting import until
 
 SIZES: Final = (500, 1000, 10_000)
 PER_NAMESPACE: Final = 100
 _PATIENCE: Final = 1800
+_SETTLE: Final = timedelta(minutes=2)
+"""Over how long a rotation spreads what it issues anew, the least that is allowed. Fresh certificates all come last."""
+_TELL: Final = 10.0
+"""Seconds from one line of progress to the next."""
 _REST: Final = 3.0
 """Seconds without news after which everything counts as done."""
-_SHORTER: Final = "12h"
-"""What the SecurityBaseline then allows: half of the default, so that no certificate in use agrees with it."""
 
 
 def _serials() -> dict[str, str]:
@@ -71,6 +74,22 @@ class Wave:
     calls: audit.Calls
 
 
+@dataclass(frozen=True)
+class Start:
+    """How things stood when a wave could begin."""
+
+    stage: Stage
+    moment: float
+    controller_cpu: float
+    server_cpu: float
+    position: int = 0
+    """In the audit log."""
+
+
+def _start(stage: Stage, controller: Running) -> Start:
+    return Start(stage, time.monotonic(), controller.cpu_seconds, machine.cpu_seconds(stage.server_pid))
+
+
 async def measure() -> Result:
     """Issue and renew each number of certificates on a control plane of its own."""
     waves: list[Wave] = []
@@ -83,27 +102,36 @@ async def measure_one(count: int, **settings: str) -> tuple[Wave, Wave]:
     """Issue `count` certificates from nothing, then all anew at once."""
     async with a_stage(f"certificates-{count}") as stage:
         await stage.put(_spaces(count))
-        await stage.put(_policies(count))
-        say(f"{count} policies are written, no controller runs")
+        written = _policies(count)
+        for at in range(0, count, 1000):
+            policies = written[at : at + 1000]
+            await stage.put(policies)
+            say(f"{policies[-1]['metadata']['name']} and all before are written, no controller runs")
         async with stage.controller(**settings) as controller, _told(stage.api) as told:
             await until(controller.leads, every=0.1, within=_PATIENCE)
-            first = await _wave("from nothing", stage, controller, told, count, at=0)
+            first = await _wave("from nothing", controller, told, count, _start(stage, controller))
             _check(told, count)
             before = set(told.serials.values())
             told.moments.clear()
-            position = audit.size(stage.audit_log)
-            await stage.put([_baseline()])
-            second = await _wave("all anew at once", stage, controller, told, count, at=position)
+            start = replace(_start(stage, controller), position=audit.size(stage.audit_log))
+            start = replace(start, moment=await _rotate(stage))
+            second = await _wave("all anew at once", controller, told, count, start)
             _check(told, count)
             if left := len(before & set(told.serials.values())):
                 raise harness.ClusterError(f"{left} of {count} certificates were not renewed")
     return first, second
 
 
-async def _wave(what: str, stage: Stage, controller: Running, told: Told, count: int, *, at: int) -> Wave:
-    begun, used, server = time.monotonic(), controller.cpu_seconds, machine.cpu_seconds(stage.server_pid)
+async def _wave(what: str, controller: Running, told: Told, count: int, start: Start) -> Wave:
+    begun, said = start.moment, time.monotonic()
 
     async def all_told() -> bool:
+        nonlocal said
+        if time.monotonic() - said > _TELL:
+            said = time.monotonic()
+            say(
+                f"{what}: {len(told.moments)} of {count} after {said - begun:.0f} s, {controller.peak_mebibytes:.0f} MiB"
+            )
         return len(told.moments) >= count and time.monotonic() - told.last > _REST
 
     await until(all_told, every=0.1, within=_PATIENCE)
@@ -113,15 +141,34 @@ async def _wave(what: str, stage: Stage, controller: Running, told: Told, count:
         count=count,
         half=moments[count // 2] - begun,
         done=moments[count - 1] - begun,
-        controller_cpu=controller.cpu_seconds - used,
-        server_cpu=machine.cpu_seconds(stage.server_pid) - server,
+        controller_cpu=controller.cpu_seconds - start.controller_cpu,
+        server_cpu=machine.cpu_seconds(start.stage.server_pid) - start.server_cpu,
         peak=controller.peak_mebibytes,
-        calls=audit.calls(stage.audit_log, at),
+        calls=audit.calls(start.stage.audit_log, start.position),
     )
     say(
         f"{count} {what}: {wave.done:.1f} s, {count / wave.done:.0f}/s, {wave.controller_cpu:.1f} s of CPU, {wave.peak:.0f} MiB"
     )
     return wave
+
+
+async def _rotate(stage: Stage) -> float:
+    """Have the issuing authority rotated and return the moment at which all certificates are due, once it has come."""
+    await stage.put([_rotation()])
+    ref = ObjectRef.of(_rotation())
+    begun: list[datetime] = []
+
+    async def drains() -> bool:
+        now = ((await stage.api.get(ref)).get("status") or {}).get("rotation") or {}
+        begun.extend([datetime.fromisoformat(now["since"])] if now.get("phase") == "Draining" else [])
+        return bool(begun)
+
+    await until(drains, every=0.5, within=_PATIENCE)
+    # A fresh certificate comes when the share of its span that is left has passed: the last two seconds, see `core.pki.waves`.
+    left = (begun[0] + _SETTLE - timedelta(seconds=2) - datetime.now(UTC)).total_seconds()
+    say(f"the issuing authority drains; its certificates are due in {left:.0f} s")
+    await asyncio.sleep(max(left, 0))
+    return time.monotonic()
 
 
 def _check(told: Told, count: int) -> None:
@@ -173,9 +220,11 @@ def _policies(count: int) -> list[KubeObject]:
     ]
 
 
-def _baseline() -> KubeObject:
-    kind = {"apiVersion": POLICY.api_version, "kind": "SecurityBaseline", "metadata": {"name": "default"}}
-    return {**kind, "spec": {"mtls": {"maxLifetime": _SHORTER}}}
+def _rotation() -> KubeObject:
+    """Ask for another issuing authority: every certificate of the one before is issued anew."""
+    kind = {"apiVersion": TRUST_DOMAIN.api_version, "kind": TRUST_DOMAIN.kind, "metadata": {"name": "default"}}
+    rotation = {"settle": f"{_SETTLE // timedelta(minutes=1)}m", "request": {"id": "bench", "role": "Issuing"}}
+    return {**kind, "spec": {"domain": DOMAIN, "rotation": rotation}}
 
 
 def _result(waves: list[Wave]) -> Result:
@@ -207,10 +256,10 @@ def _result(waves: list[Wave]) -> Result:
             f"Control plane alone; policies that ask for an identity and nothing else, {PER_NAMESPACE} in each namespace, "
             "which warn, so that no NetworkPolicies are written. The policies are there before the controller's process "
             "starts under the chart's ServiceAccount. *From nothing* runs from when it leads until a watch has told the last "
-            "policy's CertificateReady; then the SecurityBaseline is changed so that no certificate in use agrees with it, and "
-            "*all anew at once* runs from just after that until the last policy tells its new serial. Every serial is "
-            "checked to be new and nobody else's. CPU is user and system time; RSS is the kernel's high-water mark, and "
-            "the second row's holds the first one's."
+            "policy's CertificateReady; then a rotation of the issuing authority is requested, and *all anew at once* runs "
+            "from the moment at which its certificates are due until the last policy tells its new serial; its CPU and "
+            "requests count from the request on. Every serial is checked to be new and nobody else's. CPU is user and system "
+            "time; RSS is the kernel's high-water mark, and the second row's holds the first one's."
         ),
         tables=(speeds, calls),
         remarks=("Controller, API server, etcd and the bench share the cores.",),

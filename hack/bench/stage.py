@@ -30,6 +30,7 @@ from demo.install import CHART, NAMESPACE, RELEASE, ROOT
 
 MANAGER = "bench"
 ACCOUNT = "bartizan-controller"
+DOMAIN = "bench.example"
 _STANDING = {
     "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "MutatingAdmissionPolicy",
     "MutatingAdmissionPolicyBinding", "Role", "RoleBinding", "ServiceAccount", "ValidatingAdmissionPolicy",
@@ -174,7 +175,7 @@ def _furnish(cluster: harness.Cluster) -> None:
 def _defaults() -> list[KubeObject]:
     kind = {"apiVersion": "bartizan.dev/v1alpha1", "metadata": {"name": "default"}}
     return [
-        {**kind, "kind": "TrustDomain", "spec": {"domain": "bench.example"}},
+        {**kind, "kind": "TrustDomain", "spec": {"domain": DOMAIN}},
         {**kind, "kind": "SecurityBaseline", "spec": {}},
     ]
 

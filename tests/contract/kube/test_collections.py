@@ -45,7 +45,7 @@ async def test_list_is_whole_and_typed(place):
         await place.api.apply(place.an_object(SECRET, f"s{n}", data={"k": "QQ=="}), manager="one") for n in range(5)
     ]
     listing = await place.api.list(SECRET, namespace=place.namespace)
-    assert listing.items == stored
+    assert list(listing.items) == stored
     everywhere = await place.api.list(SECRET)
     assert [item for item in everywhere.items if item["metadata"]["namespace"] == place.namespace] == stored
 

@@ -70,3 +70,32 @@ def test_delete_tells_whether_it_was_there():
     store.apply(secret("s", 1))
     assert [store.delete(ref("s")), store.delete(ref("s"))] == [True, False]
     assert (store.get(ref("s")), store.list(SECRET), store.list(NAMESPACE)) == (None, [], [])
+
+
+@pytest.mark.parametrize("kinds", [pytest.param((), id="as they are"), pytest.param((SECRET,), id="packed")])
+def test_what_is_held_is_told_the_same_however_it_is_held(kinds):
+    """Packed or not: an object, its version, all versions and listings by namespace and mark are the same."""
+    store = Store(packed=kinds, mark=lambda item: item["metadata"]["name"][:1])
+    items = [secret(f"{letter}{number:03d}", number) for number in range(400) for letter in "ab"]
+    for item in (*items, secret("a", 1, namespace="other")):
+        store.apply(item)
+    assert store.list(SECRET, "shop") == items
+    assert store.list(SECRET, "shop", mark="b") == items[1::2]
+    assert [store.get(ref(item["metadata"]["name"])) for item in items] == items
+    assert (store.version(ref("a399")), store.version(ref("c"))) == ("399", None)
+    assert store.versions(SECRET, "other") == {ref("a", "other"): ("u", "1")}
+    assert len(store.versions(SECRET)) == 801
+    assert (store.delete(ref("a399")), store.delete(ref("a399")), store.get(ref("a399"))) == (True, False, None)
+
+
+def test_a_packed_object_that_changes_is_told_as_it_is_now():
+    """What is at hand is never older than what is held, also after a listing."""
+    store = Store(packed=(SECRET,))
+    store.apply(secret("s", 1))
+    store.get(ref("s"))
+    store.apply(secret("s", 2, uid="v"))
+    assert store.get(ref("s")) == secret("s", 2, uid="v")
+    store.replace(SECRET, [secret("s", 3)], namespace="shop")
+    assert store.get(ref("s")) == secret("s", 3)
+    store.replace(SECRET, [], namespace="shop")
+    assert store.get(ref("s")) is None

@@ -28,13 +28,13 @@ def test_every_kind_has_one_handler_that_only_looks():
     assert registry._webhooks.get_all_handlers() == []
 
 
-def test_events_are_handed_over_as_they_come():
+async def test_events_are_handed_over_as_they_come():
     """Type and object of an event reach the intake, also those of a listing, which have no type."""
     seen = []
     kinds = [kind for kind, _ in WATCHED]
     registry = operator_registry(lambda kind, item: seen.append((kind, item["metadata"]["name"])), kinds)
     for handler, kind in zip(registry._watching.get_all_handlers(), (None, "ADDED", "DELETED"), strict=False):
-        handler.fn(event={"type": kind, "object": {"metadata": {"name": "x"}}}, logger=None)
+        await handler.fn(event={"type": kind, "object": {"metadata": {"name": "x"}}}, logger=None)
     assert seen == [(None, "x"), ("ADDED", "x"), ("DELETED", "x")]
 
 
@@ -45,7 +45,18 @@ def test_kopf_watches_and_nothing_else():
     watching = settings.watching
     assert (settings.peering.standalone, settings.scanning.disabled, settings.posting.enabled) == (True, True, False)
     assert (watching.server_timeout, watching.client_timeout, watching.initial_streaming) == (300, 310, True)
+    assert 0 < settings.queueing.idle_timeout < 0.5
     assert sorted(set(watching.label_selectors.values())) == sorted((OURS, SERVERS, NODE_LOCAL))
+
+
+def test_kopf_compares_and_keeps_nothing():
+    """Whatever an object holds, kopf sees no change in it, has nothing to store, and does not read it for that."""
+    storage = operator_settings(WATCHED).persistence.diffbase_storage
+    unread = kopf.Body({})
+    assert storage.build(body=unread) == storage.fetch(body=unread) == {}
+    patch = kopf.Patch()
+    storage.store(body=unread, patch=patch, essence=storage.build(body=unread))
+    assert dict(patch) == {}
 
 
 def test_kopf_is_imported_in_one_short_file():

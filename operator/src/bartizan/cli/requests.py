@@ -38,7 +38,7 @@ async def listed(api: KubeApi, policy: str, namespace: str) -> list[KubeObject]:
         place, name = read_key(policy, "the policy")
         items = [await api.get(ObjectRef(api_version=POLICY.api_version, kind=POLICY.kind, namespace=place, name=name))]
     else:
-        items = (await api.list(POLICY, namespace=namespace)).items
+        items = list((await api.list(POLICY, namespace=namespace)).items)
     found = [
         {"policy": f"{item['metadata']['namespace']}/{item['metadata']['name']}", **request}
         for item in items

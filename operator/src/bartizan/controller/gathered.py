@@ -1,7 +1,7 @@
 """Gathers from the picture what stands around one policy, for the one place that decides about it."""
 
 from bartizan.api.kinds import NETWORK_POLICY, POLICY, SECRET
-from bartizan.api.names import BASELINE_NETWORK_POLICY, POLICY_LABEL, KubeObject, network_policy_name
+from bartizan.api.names import BASELINE_NETWORK_POLICY, KubeObject, network_policy_name
 from bartizan.controller.world import World
 from bartizan.core.gaps.surroundings import Surroundings
 from bartizan.core.isolation import touched_namespaces
@@ -51,11 +51,7 @@ def strays(world: World, policy: PolicyView | InvalidPolicy) -> tuple[KubeObject
     if isinstance(policy, InvalidPolicy):
         return ()
     name = policy.spec.secret_name(policy.name)
-    mine = [
-        item
-        for item in world.store.list(SECRET, namespace=policy.namespace)
-        if (item["metadata"].get("labels") or {}).get(POLICY_LABEL) == policy.name
-    ]
+    mine = world.store.list(SECRET, namespace=policy.namespace, mark=policy.name)
     if all(item["metadata"]["name"] != name for item in mine):
         return ()
     return tuple(

@@ -35,8 +35,8 @@ class Intake:
         If a newer one of the same name is known, it was made again meanwhile, and the news is old.
         """
         ref = ObjectRef.of(item)
-        held = self._world.store.get(ref)
-        if held is not None and _version(held) <= _version(item) and self._world.store.delete(ref):
+        held = self._world.store.version(ref)
+        if held is not None and _number(held) <= _version(item) and self._world.store.delete(ref):
             self.changed(ref)
 
     def listed(self, kind: Kind, listing: Listing) -> None:
@@ -49,14 +49,13 @@ class Intake:
             for ref in store.replace(kind, listing.items):
                 self.changed(ref)
             return
-        present = {ObjectRef.of(item) for item in listing.items}
-        vanished = [
-            item for item in store.list(kind) if ObjectRef.of(item) not in present and _version(item) <= reached
-        ]
-        for item in vanished:
-            self.gone(item)
+        missing = store.versions(kind)
         for item in listing.items:
+            missing.pop(ObjectRef.of(item), None)
             self.seen(item)
+        for ref, (_, version) in missing.items():
+            if _number(version) <= reached and store.delete(ref):
+                self.changed(ref)
 
     def changed(self, ref: ObjectRef) -> None:
         """The object at `ref` came, changed or went, and the store knows: for sources that write to the store themselves."""
@@ -72,5 +71,8 @@ class Intake:
 
 
 def _version(item: KubeObject) -> int:
-    text = str(item["metadata"].get("resourceVersion", ""))
-    return int(text) if text.isdigit() else 0
+    return _number(str(item["metadata"].get("resourceVersion", "")))
+
+
+def _number(version: str) -> int:
+    return int(version) if version.isdigit() else 0

@@ -6,7 +6,7 @@ where a contest asks what they took.
 """
 
 from bartizan.api.kinds import SECRET
-from bartizan.api.names import KubeObject
+from bartizan.api.names import POLICY_LABEL, KubeObject
 
 _OURS = "bartizan/"
 
@@ -19,6 +19,11 @@ def kept(item: KubeObject) -> KubeObject:
         return item
     whole = item["kind"] == SECRET.kind
     return {**item, "metadata": {**meta, "managedFields": [_short(entry, whole=whole) for entry in entries]}}
+
+
+def policy_of(item: KubeObject) -> str:
+    """Return the policy that an object says it was made for, or nothing: by that its Secrets are found."""
+    return str((item["metadata"].get("labels") or {}).get(POLICY_LABEL) or "")
 
 
 def _short(entry: KubeObject, *, whole: bool) -> KubeObject:

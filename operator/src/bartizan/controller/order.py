@@ -20,4 +20,5 @@ def by_urgency(world: World, keys: Iterable[Key]) -> list[Key]:
         # Times of one form sort as text; none at all sorts first.
         return (rank(key), str(certificate.get("notAfter") or ""), key)
 
-    return sorted(keys, key=urgency)
+    asked = list(keys)
+    return sorted(asked, key=urgency) if len(asked) > 1 else asked

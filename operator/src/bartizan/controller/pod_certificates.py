@@ -12,7 +12,7 @@ from typing import Final
 import structlog
 
 from bartizan.api.kinds import CLUSTER_TRUST_BUNDLES, POD, POD_CERTIFICATE_REQUESTS, POLICY_INDEX, SECRET
-from bartizan.api.names import INDEX_NAME, POLICY_LABEL, KubeObject, signer_name, trust_bundle_name, trust_domain_of
+from bartizan.api.names import INDEX_NAME, KubeObject, signer_name, trust_bundle_name, trust_domain_of
 from bartizan.controller.certificates import Certificates
 from bartizan.controller.keys import Key, policy_key
 from bartizan.controller.ledger import Ledger
@@ -188,11 +188,7 @@ class PodCertificates:
         return dict(pod["metadata"].get("labels") or {})
 
     def _secrets(self, policy: PolicyView) -> tuple[KubeObject, ...]:
-        found = (
-            item
-            for item in self._world.store.list(SECRET, namespace=policy.namespace)
-            if (item["metadata"].get("labels") or {}).get(POLICY_LABEL) == policy.name
-        )
+        found = self._world.store.list(SECRET, namespace=policy.namespace, mark=policy.name)
         return tuple(item for item in found if belongs(item, policy.uid) and is_ours(item))
 
     def _injected(self, policy: PolicyView) -> bool:

@@ -8,6 +8,7 @@ and a revocation must not wait until every policy has been looked at once more.
 """
 
 import asyncio
+import heapq
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import asynccontextmanager
@@ -42,7 +43,10 @@ class WorkQueue(Generic[K]):
         self._waiting: set[K] = set()
         self._in_flight: set[K] = set()
         self._failures: dict[K, int] = {}
-        self._delayed: dict[K, tuple[float, asyncio.Task[None]]] = {}
+        self._delayed: dict[K, tuple[float, bool]] = {}
+        self._due: list[tuple[float, int, K]] = []
+        self._puts = 0
+        self._sleeper: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._aside = 0
         self._running = 0
@@ -81,9 +85,14 @@ class WorkQueue(Generic[K]):
         planned = self._delayed.get(key)
         if planned and planned[0] <= due:
             return
-        if planned:
-            planned[1].cancel()
-        self._delayed[key] = (due, asyncio.get_running_loop().create_task(self._add_at(key, delay, ahead=ahead)))
+        first = not self._due or due < self._due[0][0]
+        self._delayed[key] = (due, ahead)
+        self._puts += 1
+        heapq.heappush(self._due, (due, self._puts, key))
+        if first:
+            if self._sleeper:
+                self._sleeper.cancel()
+            self._sleeper = asyncio.get_running_loop().create_task(self._add_in_time())
 
     def retry(self, key: K, *, least: timedelta = timedelta(0)) -> timedelta:
         """Have `key` looked at again after its back-off, which doubles with every call until `forget`; return the wait.
@@ -120,9 +129,10 @@ class WorkQueue(Generic[K]):
 
     def clear(self) -> None:
         """Drop everything that waits and all back-off: the keys are somebody else's now."""
-        for _due, sleeper in self._delayed.values():
-            sleeper.cancel()
+        if self._sleeper:
+            self._sleeper.cancel()
         self._delayed.clear()
+        self._due.clear()
         self._failures.clear()
         self._first_ready.clear()
         self._ready.clear()
@@ -169,7 +179,15 @@ class WorkQueue(Generic[K]):
         (self._first_ready if key in self._ahead else self._ready).append(key)
         self._wake.set()
 
-    async def _add_at(self, key: K, delay: timedelta, *, ahead: bool) -> None:
-        await self._clock.sleep(delay)
-        self._delayed.pop(key, None)
-        self.add(key, ahead=ahead)
+    async def _add_in_time(self) -> None:
+        """Add what was put off as it falls due. One task for all: there may be a renewal put off for every policy."""
+        while self._due:
+            wait = timedelta(seconds=self._due[0][0] - self._clock.monotonic())
+            if wait > timedelta(0):
+                await self._clock.sleep(wait)
+                continue
+            due, _, key = heapq.heappop(self._due)
+            # Who was put off to an earlier moment since has another entry, and this one counts no more.
+            if (planned := self._delayed.get(key)) and planned[0] == due:
+                del self._delayed[key]
+                self.add(key, ahead=planned[1])

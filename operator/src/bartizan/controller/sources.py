@@ -247,6 +247,5 @@ class CertificateSecrets:
     async def _drop(self, namespace: str, task: asyncio.Task[None]) -> None:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        held = self._world.store.list(SECRET, namespace=namespace)
-        for ref in [ObjectRef.of(item) for item in held]:
+        for ref in self._world.store.versions(SECRET, namespace):
             self._world.store.delete(ref)

@@ -11,7 +11,7 @@ from bartizan.api import kinds
 from bartizan.api.names import BASELINE_NETWORK_POLICY, DEFAULT_NAME, SYSTEM_NAMESPACES, KubeObject
 from bartizan.controller.callers import Callers
 from bartizan.controller.floors import Floors
-from bartizan.controller.kept import kept
+from bartizan.controller.kept import kept, policy_of
 from bartizan.controller.keys import (
     SERVING_KEY,
     SINGLE_KEYS,
@@ -55,7 +55,7 @@ class World:
 
     def __init__(self, *, release_namespace: str) -> None:
         """Start empty; `release_namespace` is bartizan's own and holds the authorities' Secrets."""
-        self.store = Store(kept)
+        self.store = Store(kept, packed=(kinds.POLICY, kinds.SECRET), mark=policy_of)
         self.surroundings = SurroundingsPicture(self.store)
         self.release_namespace = release_namespace
         self._system = frozenset({*SYSTEM_NAMESPACES, release_namespace})

@@ -182,6 +182,7 @@ class _Neighbourhoods:
     def __init__(self) -> None:
         self._of: Mapping[PolicyKey, PolicyView] | None = None
         self._found: dict[str, tuple[PolicyView, ...]] = {}
+        self._accounts: dict[str, dict[str, tuple[str, ...]]] = {}
 
     def of(self, policies: Mapping[PolicyKey, PolicyView], namespace: str) -> tuple[PolicyView, ...]:
         """Return the policies of the namespace, by name."""
@@ -190,7 +191,18 @@ class _Neighbourhoods:
             for policy in sorted(policies.values(), key=lambda one: one.key):
                 found.setdefault(policy.namespace, []).append(policy)
             self._of, self._found = policies, {name: tuple(some) for name, some in found.items()}
+            self._accounts = {}
         return self._found.get(namespace, ())
+
+    def naming(self, policies: Mapping[PolicyKey, PolicyView], namespace: str, account: str) -> tuple[str, ...]:
+        """Return the names of the policies of the namespace that name the ServiceAccount, sorted."""
+        here = self.of(policies, namespace)
+        if namespace not in self._accounts:
+            names: dict[str, tuple[str, ...]] = {}
+            for policy in here:
+                names[policy.account] = (*names.get(policy.account, ()), policy.name)
+            self._accounts[namespace] = names
+        return self._accounts[namespace].get(account, ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,6 +236,10 @@ class Snapshot:
     def in_namespace(self, namespace: str) -> tuple[PolicyView, ...]:
         """Return the policies of a namespace, by name."""
         return self._neighbourhoods.of(self.policies, namespace)
+
+    def naming(self, namespace: str, account: str) -> tuple[str, ...]:
+        """Return the names of the policies of a namespace that name a ServiceAccount, sorted."""
+        return self._neighbourhoods.naming(self.policies, namespace, account)
 
     def mode(self, namespace: str) -> Mode:
         """Return how `namespace` is governed; one that is not known is not governed."""

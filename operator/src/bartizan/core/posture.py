@@ -219,7 +219,7 @@ def _with_neighbours(
     before = (observed.item.get("status") or {}).get("requests") or ()
     requests = open_requests(policy, snapshot, first_seen(before))
     gaps = (
-        *shared_identity(policy, siblings(policy, snapshot)),
+        *shared_identity(policy, snapshot),
         *find_gaps(policy, compiled.network_policy, snapshot, observed.surroundings),
     )
     counts = {"requests": len(requests), "gaps": len(gaps)}

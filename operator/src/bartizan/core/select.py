@@ -68,8 +68,9 @@ def overlap(first: LabelSelector, second: LabelSelector) -> bool:
     value. A label without an `In` always can, since finitely many values are excluded.
     """
     ours, theirs = first.match_labels, second.match_labels
-    if any(ours[key] != theirs[key] for key in ours.keys() & theirs.keys()):
-        return False  # what tells nearly all services of a namespace apart
+    for key, value in ours.items():
+        if theirs.get(key, value) != value:
+            return False  # what tells nearly all services of a namespace apart
     requirements = [
         *(_as_requirements(first)),
         *(_as_requirements(second)),

@@ -28,9 +28,9 @@ def overlaps(
     return conflicts(policy, others, [{"metadata": {"name": one.origin, "labels": dict(one.labels)}} for one in shapes])
 
 
-def shared_identity(policy: PolicyView, others: Iterable[PolicyView]) -> tuple[GapStatus, ...]:
+def shared_identity(policy: PolicyView, snapshot: Snapshot) -> tuple[GapStatus, ...]:
     """Return the gap of an account that several policies name: whoever trusts the certificate of one trusts them all."""
-    sharing = [other.name for other in others if other.account == policy.account]
+    sharing = [name for name in snapshot.naming(policy.namespace, policy.account) if name != policy.name]
     if not sharing:
         return ()
     named = ", ".join(sharing[:_NAMED]) + (f" and {len(sharing) - _NAMED} more" if len(sharing) > _NAMED else "")

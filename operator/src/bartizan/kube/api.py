@@ -5,7 +5,7 @@ contract suite holds both to them. Every write is a server-side apply, but for e
 also change what is there, and the prober must not be able to change a running pod.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal, Protocol, TypeAlias
@@ -21,7 +21,7 @@ WatchEventType: TypeAlias = Literal["ADDED", "MODIFIED", "DELETED", "BOOKMARK"]
 class Listing:
     """A whole collection at one moment; `resource_version` is where a watch may go on."""
 
-    items: list[KubeObject]
+    items: Sequence[KubeObject]
     resource_version: str
 
 

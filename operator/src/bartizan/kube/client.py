@@ -16,6 +16,7 @@ from bartizan.kube.clock import Clock, SystemClock
 from bartizan.kube.credentials import Credentials
 from bartizan.kube.errors import Call, GoneError, InvalidError, NotFoundError, UnavailableError, from_status
 from bartizan.kube.limit import DEFAULT_BURST, DEFAULT_RATE
+from bartizan.kube.packed import PackedItems
 from bartizan.kube.transport import Transport
 
 _PAGE: Final = 500
@@ -78,13 +79,18 @@ class Client:
             return await self._pages(call, chosen)
 
     async def _pages(self, call: Call, query: dict[str, str]) -> Listing:
-        kind, token, items = call.kind, "", []
+        kind, token = call.kind, ""
+        items = PackedItems()  # a collection of several pages may not fit into memory as it is
         while True:
             more = {**query, "continue": token} if token else query
             page = await self._transport.request(call, "GET", kind.path(call.namespace), query=more)
             typed = {"apiVersion": kind.api_version, "kind": kind.kind}
-            items += [self._keep({**typed, **item}) for item in page["items"] or ()]
+            found = [self._keep({**typed, **item}) for item in page["items"] or ()]
             token = page["metadata"].get("continue", "")
+            if not token and not items:
+                return Listing(found, page["metadata"]["resourceVersion"])
+            for item in found:
+                items.add(item)
             if not token:
                 return Listing(items, page["metadata"]["resourceVersion"])
 

@@ -132,7 +132,7 @@ class Terrain:
 
     async def _pods(self, namespace: str) -> list[KubeObject]:
         try:
-            return (await self._api.list(POD, namespace=namespace)).items
+            return list((await self._api.list(POD, namespace=namespace)).items)
         except (ForbiddenError, NotFoundError) as error:
             _log.info("not probed yet: no access to its pods", namespace=namespace, error=str(error))
             return []

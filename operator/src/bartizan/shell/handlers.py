@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import kopf
 import structlog
@@ -20,8 +20,10 @@ import structlog
 from bartizan.api.kinds import Kind
 from bartizan.api.names import GROUP, KubeObject
 from bartizan.controller.intake import Intake
+from bartizan.controller.kept import kept
 from bartizan.controller.sources import WATCHED, EventSource
 from bartizan.kube.clock import Clock
+from bartizan.shell.no_diffs import NoDiffs
 
 Deliver = Callable[[str | None, KubeObject], None]
 """Takes a watch event: its type (None: the object was listed) and the object."""
@@ -31,6 +33,8 @@ _PAUSE: Final = timedelta(seconds=5)
 """How long kopf rests before it is begun again."""
 _STREAM_SECONDS: Final = 300
 """Both ends of a watch give it up after this long, so that one that died silently is not waited for."""
+_IDLE_SECONDS: Final = 0.05
+"""How long kopf holds on to an object and a task for it after an event: all of those that change within this time."""
 _TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 _AUTHORITY: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/ca.crt")
 
@@ -42,7 +46,8 @@ def operator_registry(deliver: Deliver, kinds: Iterable[Kind]) -> kopf.OperatorR
     for kind in kinds:
         group, _, version = kind.api_version.rpartition("/")
 
-        def on_event(event: Any, **_: Any) -> None:
+        # A plain function would be run by a thread of kopf's own for every event.
+        async def on_event(event: Any, **_: Any) -> None:
             deliver(event["type"], event["object"])
 
         kopf.on.event(group, version, kind.plural, id=f"see-{kind.plural}", registry=registry)(on_event)
@@ -56,6 +61,7 @@ def operator_settings(kinds: Iterable[tuple[Kind, str]]) -> kopf.OperatorSetting
     settings.scanning.disabled = True
     settings.posting.enabled = False
     settings.process.ultimate_exiting_timeout = None
+    settings.queueing.idle_timeout = _IDLE_SECONDS
     settings.watching.server_timeout = _STREAM_SECONDS
     settings.watching.client_timeout = _STREAM_SECONDS + 10
     settings.watching.connect_timeout = 10
@@ -66,7 +72,7 @@ def operator_settings(kinds: Iterable[tuple[Kind, str]]) -> kopf.OperatorSetting
     # Never used; if kopf ever wrote to an object, it would be seen under these names.
     settings.persistence.finalizer = f"{GROUP}/kopf"
     settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=f"kopf.{GROUP}")
-    settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=f"kopf.{GROUP}")
+    settings.persistence.diffbase_storage = cast("Any", NoDiffs())
     return settings
 
 
@@ -114,7 +120,7 @@ class KopfSource:
                 loop.call_soon_threadsafe(callback, argument)
 
         def deliver(kind: str | None, item: KubeObject) -> None:
-            tell(self._intake.gone if kind == "DELETED" else self._intake.seen, item)
+            tell(self._intake.gone if kind == "DELETED" else self._intake.seen, kept(item))
 
         def live() -> None:
             """Run kopf until it stops, in a thread and a loop of its own, and tell the caller's loop why it ended."""

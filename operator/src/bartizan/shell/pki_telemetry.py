@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Final, get_args
 
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry
 from prometheus_client import Counter as Count
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -42,6 +42,41 @@ class StandingCollector(Collector):
         yield contested
 
 
+class MomentCollector(Collector):
+    """Tells of each policy's certificate when it ends and is due; a gauge for each would be the largest thing in memory."""
+
+    def __init__(self) -> None:
+        """Know of no certificate."""
+        self._moments: dict[PolicyKey, tuple[datetime | None, datetime | None]] = {}
+
+    def take(self, key: PolicyKey, not_after: datetime | None, renewal: datetime | None) -> None:
+        """Note when a certificate ends and is due, or forget it."""
+        if not_after or renewal:
+            self._moments[key] = (not_after, renewal)
+        else:
+            self._moments.pop(key, None)
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """Return both families."""
+        expiry = _family(
+            "certificate_expiry_timestamp_seconds",
+            "When the certificate of a policy ends, in Unix time.",
+            "namespace",
+            "policy",
+        )
+        renewal = _family(
+            "certificate_renewal_timestamp_seconds",
+            "When the certificate of a policy is due to be renewed, in Unix time.",
+            "namespace",
+            "policy",
+        )
+        for key, moments in self._moments.items():
+            for family, moment in zip((expiry, renewal), moments, strict=True):
+                if moment:
+                    family.add_metric(list(key), moment.timestamp())
+        return (expiry, renewal)
+
+
 class CertificateMetrics:
     """Counts issuance and notes when certificates end."""
 
@@ -61,18 +96,8 @@ class CertificateMetrics:
         )
         for reason in get_args(IssueFailure):  # an alert on an increase does not see a series that begins at one
             self._failed.labels(reason)
-        self._expiry = Gauge(
-            f"{_PREFIX}_certificate_expiry_timestamp_seconds",
-            "When the certificate of a policy ends, in Unix time.",
-            ["namespace", "policy"],
-            registry=registry,
-        )
-        self._renewal = Gauge(
-            f"{_PREFIX}_certificate_renewal_timestamp_seconds",
-            "When the certificate of a policy is due to be renewed, in Unix time.",
-            ["namespace", "policy"],
-            registry=registry,
-        )
+        self._moments = MomentCollector()
+        registry.register(self._moments)
         self.standing = StandingCollector()
         registry.register(self.standing)
 
@@ -86,11 +111,7 @@ class CertificateMetrics:
 
     def certificate(self, key: PolicyKey, not_after: datetime | None, renewal: datetime | None) -> None:
         """Note when a certificate ends and is due, or forget it."""
-        for gauge, moment in ((self._expiry, not_after), (self._renewal, renewal)):
-            if moment is None:
-                gauge.remove_by_labels({"namespace": key[0], "policy": key[1]})
-            else:
-                gauge.labels(*key).set(moment.timestamp())
+        self._moments.take(key, not_after, renewal)
 
 
 def _queue(now: Standing | None) -> Iterable[GaugeMetricFamily]:

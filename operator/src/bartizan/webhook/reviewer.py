@@ -47,7 +47,7 @@ class Reviewer:
 
     async def _pods(self, namespace: str) -> list[KubeObject] | None:
         try:
-            return (await self._api.list(POD, namespace=namespace)).items
+            return list((await self._api.list(POD, namespace=namespace)).items)
         except KubeError:
             return None
 
