@@ -79,15 +79,15 @@ def send(process: Process, number: signal.Signals) -> None:
 
 def stop(stopping: Iterable[Process], grace: timedelta = GRACE) -> None:
     """End the processes together: SIGTERM, then SIGKILL for those that outlive the grace."""
-    remaining = list(stopping)
+    every = remaining = list(stopping)
     for number, patience in ((signal.SIGTERM, grace), (signal.SIGKILL, GRACE)):
         for process in remaining:
             send(process, number)
         deadline = time.monotonic() + patience.total_seconds()
         while True:
-            for process in remaining:
-                reap(process.pid)
             remaining = [process for process in remaining if alive(process)]
+            for process in every:
+                reap(process.pid)
             if not remaining:
                 return
             if time.monotonic() > deadline:
