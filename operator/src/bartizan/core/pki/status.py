@@ -1,13 +1,14 @@
 """What is said about certificates and trust domains: status, condition, event, next look."""
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 
 from bartizan.api.kinds import SECRET, TRUST_DOMAIN
 from bartizan.api.names import KubeObject
 from bartizan.api.v1alpha1 import CertificateStatus, Condition, TrustDomainStatus
 from bartizan.core.model import ObjectRef, TrustDomainView
 from bartizan.core.pki.authority import Authority, authority_selector
+from bartizan.core.pki.external.roots import read_roots
 from bartizan.core.pki.leaf import LeafView, public_key_id, renewal_time
 from bartizan.core.pki.listing import listed
 from bartizan.core.pki.rotation import AuthorityPlan
@@ -15,6 +16,8 @@ from bartizan.core.pki.rotation_phases import Step
 from bartizan.core.plan import LOOK_AGAIN, SOON, Apply, Delete, Event, Plan
 from bartizan.core.reasons import ConditionType, Reason
 
+_EVENTFUL: Final = frozenset({Reason.CA_KEY_LOST, Reason.INVALID_SPEC})
+"""What somebody has to set right."""
 _WATCHFUL: Final = timedelta(seconds=15)
 """How often it is looked whether a rotation can go on."""
 
@@ -61,7 +64,7 @@ def plan_trust_domain(
     }
     ready, before = status.conditions[0], _previous_ready(previous)
     about = ObjectRef(api_version=TRUST_DOMAIN.api_version, kind=TRUST_DOMAIN.kind, namespace="", name=view.name)
-    news = ready.reason == Reason.CA_KEY_LOST and before.get("reason") != Reason.CA_KEY_LOST
+    news = ready.reason in _EVENTFUL and before.get("reason") != ready.reason
     event = Event(about=about, uid=view.uid, type="Warning", reason=ready.reason, message=ready.message, action="Sign")
     return Plan(
         deletes=tuple(
@@ -102,16 +105,21 @@ def _ready(
     )
     if authorities.lost:
         reason, message = Reason.CA_KEY_LOST, _lost_message(view, authorities, signs, namespace)
-    elif signer:
-        reason, message = Reason.APPLIED, signs[0].upper() + signs[1:]
-    else:
+    elif not signer:
         reason, message = Reason.AUTHORITY_NOT_READY, "No issuing authority is valid now: check the clock of the node"
-    state = "True" if reason is Reason.APPLIED else "False"
+    else:
+        reason, message = Reason.APPLIED, signs[0].upper() + signs[1:]
+    if problem := read_roots(view.spec.bundle, now).problem:
+        unread = f"{problem}. Until it is corrected, the further roots that were published last stay trusted"
+        applied = reason is Reason.APPLIED
+        reason = Reason.INVALID_SPEC if applied else reason
+        message = f"{unread}. {message}" if applied else f"{message}. {unread}"
+    state: Literal["True", "False"] = "True" if reason is Reason.APPLIED else "False"
     before = _previous_ready(previous)
     since = before.get("lastTransitionTime") if before.get("status") == state else None
     return Condition(
         type=ConditionType.READY,
-        status="True" if reason is Reason.APPLIED else "False",
+        status=state,
         observed_generation=view.generation,
         last_transition_time=since or now,
         reason=reason,
