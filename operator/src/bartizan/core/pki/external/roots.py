@@ -67,16 +67,16 @@ def further_roots(view: TrustDomainView, status: KubeObject, now: datetime) -> t
     if view.spec.external:
         return ()
     roots = read_roots(view.spec.bundle, now)
-    return _last_published(view, status, now) if roots.problem else roots.certificates
+    return _last_published(status, now) if roots.problem else roots.certificates
 
 
-def _last_published(view: TrustDomainView, status: KubeObject, now: datetime) -> tuple[x509.Certificate, ...]:
-    """Return the roots of the published bundle that are none of ours, by what the status lists, and not distrusted."""
+def _last_published(status: KubeObject, now: datetime) -> tuple[x509.Certificate, ...]:
+    """Return the roots of the published bundle that are none of ours, by what the status lists."""
     bundle = status.get("bundle")
-    others = {entry.id for entry in known_authorities(status)} | {*view.spec.rotation.distrust}
+    ours = {entry.id for entry in known_authorities(status)}
     published = read_certificates(bundle if isinstance(bundle, str) else None)
     standing = (one for one in published if not _not_a_root(one) and one.not_valid_after_utc >= now)
-    return tuple(one for one in standing if public_key_id(one) not in others)
+    return tuple(one for one in standing if public_key_id(one) not in ours)
 
 
 def _not_a_root(certificate: x509.Certificate) -> str:
