@@ -9,10 +9,11 @@ import pytest
 from bartizan.api.kinds import CONFIG_MAP
 from bartizan.controller.errors import LedgerBusyError, NotLeaderError
 from bartizan.controller.ledger import PERIOD, Ledger
+from bartizan.core.pki.evidence import Evidence, in_use
 from bartizan.core.pki.ledger import CAPACITY, read_segment
 from bartizan.kube.errors import ConflictError, UnavailableError
 from bartizan.testing import FakeClock, FakeKube
-from unit.pki.builders import HOUR, RELEASE
+from unit.pki.builders import HOUR, RELEASE, SIGNER, a_trust_domain
 from unit.pki.test_ledger import a_row, rows
 
 END = FakeClock().now() + HOUR
@@ -138,3 +139,31 @@ async def test_what_is_read_is_asked(kube, clock):
     assert (book.since, [row.serial for row in book.rows]) == (clock.now(), ["a1"])
     assert (ledger.counts(), ledger.last_end("issuing-one")) == ({"issuing-one": 1}, END)
     assert ledger.last_end("another") is None
+
+
+async def test_since_when_the_ledger_is_complete_outlives_the_leader(kube, clock):
+    """A trust domain that has issued nothing is known to have issued nothing by every later leader too."""
+    began, domain = clock.now(), a_trust_domain()
+    root = SIGNER.make_root(domain, generation=1, now=began)
+    issuing = SIGNER.make_issuing(domain, root, generation=1, now=began)
+    await a_ledger(kube, clock).open("default")
+    await clock.advance(10 * HOUR)
+    later = a_ledger(kube, clock)
+    await later.open("default")
+    book = await later.book("default")
+    assert (book.since, tuple(book.rows), len(kube.writes)) == (began, (), 1)
+    seen = Evidence(complete_since=book.since, last_ends=book.last_ends())
+    assert in_use([issuing], seen, since=began, now=clock.now()) == ()
+    await later.record(a_row("1", ends=clock.now() + HOUR))
+    assert (await a_ledger(kube, clock).book("default")).since == began
+
+
+async def test_two_leaders_begin_the_ledger_once(kube, clock):
+    """Whoever begins it second takes over from when on it is complete."""
+    one, other = a_ledger(kube, clock), a_ledger(kube, clock)
+    began = (await one.book("default")).since
+    await clock.advance(HOUR)
+    await other.book("default")
+    await one.open("default")
+    await other.open("default")
+    assert (len(kube.objects(CONFIG_MAP)), (await other.book("default")).since) == (1, began)

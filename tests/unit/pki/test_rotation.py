@@ -244,7 +244,7 @@ def test_status_says_all():
                     "state": "Active",
                 },
             ],
-            "rotation": {"phase": "Stable", "from": [], "waitingFor": []},
+            "rotation": {"phase": "Stable", "from": [], "distrusted": [], "waitingFor": []},
             "generations": {"root": 1, "issuing": 1},
             "bundle": PKI.plan().bundle_pem,
         },

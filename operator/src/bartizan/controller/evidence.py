@@ -53,12 +53,12 @@ class EvidenceSource:
         self._read: dict[tuple[str, str], tuple[str, Target]] = {}
 
     async def begin(self, domain: TrustDomainView) -> None:
-        """Have the ledger read before anything is issued: it is complete from then on.
+        """Have the ledger begun before anything is made or issued: it is complete from then on, also for later leaders.
 
         Raises:
-            KubeError: it cannot be read.
+            KubeError, NotLeaderError, LedgerBusyError: it cannot be read or begun.
         """
-        await self._ledger.book(domain.name)
+        await self._ledger.open(domain.name)
 
     async def of(self, domain: TrustDomainView, plan: AuthorityPlan, *, afresh: bool = False) -> Evidence:
         """Return everything seen now of the authorities in `plan`.

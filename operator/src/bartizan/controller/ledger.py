@@ -84,6 +84,25 @@ class Ledger:
         # An empty one is kept too: that it is complete from now on has to be true later as well.
         return books.setdefault(trust_domain, book_of(trust_domain, (), self._clock.now()))
 
+    async def open(self, trust_domain: str) -> None:
+        """Return once it is stored from when on the ledger of a trust domain is complete, also where it has no row.
+
+        Otherwise every new leader would hold it to be complete only since its own start.
+
+        Raises:
+            KubeError, NotLeaderError, LedgerBusyError: it is not stored, or nobody knows.
+        """
+        for _ in range(_ATTEMPTS):
+            book = await self.book(trust_domain)
+            try:
+                for segment in book.header():
+                    self._keep(book.stored(await self._store(segment)))
+            except ConflictError:
+                self.forget()
+            else:
+                return
+        raise _busy(trust_domain)
+
     def counts(self) -> Mapping[str, int]:
         """Return how many unexpired certificates each authority has signed, as far as is read."""
         now = self._clock.now()
@@ -130,10 +149,7 @@ class Ledger:
             else:
                 await self._drop_spent(book)
                 return
-        raise LedgerBusyError(
-            f"the ledger of trust domain {domain} was changed by somebody else {_ATTEMPTS} times while a row was added: "
-            "only one controller may write it, see its field managers"
-        )
+        raise _busy(domain)
 
     async def _store(self, segment: Segment) -> Segment:
         self._check()
@@ -178,3 +194,10 @@ class Ledger:
 def _books(segments: Iterable[Segment], now: datetime) -> dict[str, Book]:
     every = tuple(segments)
     return {domain: book_of(domain, every, now) for domain in {one.trust_domain for one in every}}
+
+
+def _busy(domain: str) -> LedgerBusyError:
+    return LedgerBusyError(
+        f"the ledger of trust domain {domain} was changed by somebody else {_ATTEMPTS} times while a row was added: "
+        "only one controller may write it, see its field managers"
+    )

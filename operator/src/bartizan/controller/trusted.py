@@ -1,6 +1,10 @@
 """When a rotation goes on, everybody under the trust domain has to look: bundle and chains follow from its status."""
 
+from typing import Final
+
 from bartizan.api.names import KubeObject
+
+_OF_NO_MATTER: Final = frozenset({"waitingFor", "publishedAt", "requestRole", "distrusted"})
 
 
 class RotationNews:
@@ -15,7 +19,7 @@ class RotationNews:
         status = item.get("status") or {}
         rotation = status.get("rotation") or {}
         # What is only waited for changes nothing for anybody.
-        said = {key: value for key, value in rotation.items() if key not in {"waitingFor", "publishedAt"}}
+        said = {key: value for key, value in rotation.items() if key not in _OF_NO_MATTER}
         states = [(one.get("id"), one.get("state")) for one in status.get("authorities") or ()]
         now = f"{said} {states} {status.get('bundle')}"
         before, self._seen[name] = self._seen.get(name), now

@@ -25,6 +25,7 @@ class ConditionType(StrEnum):
     SECRETS_INJECTED = "SecretsInjected"
     CONSENT_COMPLETE = "ConsentComplete"
     IDENTITY_READY = "IdentityReady"
+    WISHES_HEARD = "WishesHeard"
 
 
 class Reason(StrEnum):
@@ -95,6 +96,11 @@ class Reason(StrEnum):
     """The port that is to serve the certificate answers without TLS."""
     NOT_CONFIRMED = "NotConfirmed"
     """Not every pod was seen to serve the present certificate yet; the message says what is waited for."""
+    # WishesHeard (and Pending, where another rotation has to end first)
+    HEARD = "Heard"
+    """What `spec.rotation` asks for is carried out, or under way."""
+    CANNOT_BE_DONE = "CannotBeDone"
+    """Something that `spec.rotation` asks for cannot be carried out; the message says what, why, and what can."""
     # IdentityReady
     EXCLUSIVE = "Exclusive"
     """No other policy selects the same pods or writes the same Secret."""

@@ -45,9 +45,9 @@ def test_a_bundle_with_one_thing_wrong_is_not_used_at_all(bundle, problem):
 def test_the_built_in_issuer_trusts_further_roots_beside_its_own():
     """That is how a trust domain is moved from one issuer to another without a failed handshake."""
     view = a_trust_domain_view(bundle=OTHER.bundle)
-    assert further_roots(view, NOW) == (OTHER.root,)
+    assert further_roots(view, {}, NOW) == (OTHER.root,)
     assert plan_authorities(view, [], {}, NOW).bundle == (OTHER.root,)
-    assert further_roots(a_trust_domain_view(bundle=OTHER.bundle, **BY_CM), NOW) == ()
+    assert further_roots(a_trust_domain_view(bundle=OTHER.bundle, **BY_CM), {}, NOW) == ()
 
 
 def said(view, item):

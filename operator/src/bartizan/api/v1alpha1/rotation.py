@@ -77,6 +77,10 @@ class RotationStatus(ApiModel):
     """Why it rotates."""
     request: str | None = None
     """The id of the last request that was begun; it is not begun again."""
+    request_role: Literal["Root", "Issuing"] | None = None
+    """What the last request rotated; the same id asks for nothing else later."""
+    distrusted: tuple[str, ...] = ()
+    """Which ids of `distrust` were an authority's when they were looked up; one that is not here was never found."""
     aborted: str | None = None
     """The `abort` that was carried out last; it is not carried out again."""
     published_at: datetime | None = None

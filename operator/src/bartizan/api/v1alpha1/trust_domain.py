@@ -90,7 +90,7 @@ class TrustDomainStatus(ApiModel):
     observed_generation: int = 0
     """The generation this status speaks of."""
     conditions: Conditions = ()
-    """Ready."""
+    """Ready, WishesHeard."""
     authorities: tuple[AuthorityStatus, ...] = ()
     """All authorities in use."""
     rotation: RotationStatus | None = None

@@ -33,6 +33,10 @@ class Book:
         """Return when the last certificate of each authority ends."""
         return last_ends(self.rows)
 
+    def header(self) -> tuple[Segment, ...]:
+        """Return the segment to be written so that `since` is remembered; none where a segment does already."""
+        return () if self.segments else (self._segment(1),)
+
     def with_rows(self, rows: Iterable[LedgerRow], now: datetime) -> tuple[Segment, ...]:
         """Return the segments to be written so that the ledger holds `rows` too; none where it does already.
 

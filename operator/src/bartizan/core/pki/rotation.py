@@ -109,7 +109,7 @@ def plan_authorities(
     entries = known_authorities(status)
     record, high = rotation_of(status), generations_of(status, entries)
     sort = sort_authorities(found, entries, high, record, now)
-    trust = _trust(sort, remembered_roots(status, sort.gone), further_roots(view, now), now)
+    trust = _trust(sort, remembered_roots(status, sort.gone), further_roots(view, status, now), now)
     issuing = tuple(one for one in sort.used if one.role is Role.ISSUING and one.not_after >= now)
     anchored = tuple(one for one in issuing if trust.root_of(one.certificate))
     given_up = frozenset({*view.spec.rotation.distrust, *(record.from_ if record.cause == "Emergency" else ())})

@@ -1,20 +1,25 @@
 """What is said about certificates and trust domains: status, condition, event, next look."""
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 
 from bartizan.api.kinds import SECRET, TRUST_DOMAIN
 from bartizan.api.names import KubeObject
-from bartizan.api.v1alpha1 import CertificateStatus, Condition, TrustDomainStatus
+from bartizan.api.v1alpha1 import AuthorityStatus, CertificateStatus, TrustDomainStatus
+from bartizan.core.conditions import Observation, changed, laid_over, read_conditions
 from bartizan.core.model import ObjectRef, TrustDomainView
 from bartizan.core.pki.authority import Authority, authority_selector
+from bartizan.core.pki.external.roots import read_roots
 from bartizan.core.pki.leaf import LeafView, public_key_id, renewal_time
 from bartizan.core.pki.listing import listed
 from bartizan.core.pki.rotation import AuthorityPlan
 from bartizan.core.pki.rotation_phases import Step
+from bartizan.core.pki.wishes_heard import remembered, wishes_heard
 from bartizan.core.plan import LOOK_AGAIN, SOON, Apply, Delete, Event, Plan
 from bartizan.core.reasons import ConditionType, Reason
 
+_EVENTFUL: Final = frozenset({Reason.CA_KEY_LOST, Reason.INVALID_SPEC, Reason.CANNOT_BE_DONE})
+"""What somebody has to set right."""
 _WATCHFUL: Final = timedelta(seconds=15)
 """How often it is looked whether a rotation can go on."""
 
@@ -59,16 +64,18 @@ def plan_trust_domain(
         "metadata": {"name": view.name, **version},
         "status": status.model_dump(mode="json", by_alias=True, exclude_none=True),
     }
-    ready, before = status.conditions[0], _previous_ready(previous)
     about = ObjectRef(api_version=TRUST_DOMAIN.api_version, kind=TRUST_DOMAIN.kind, namespace="", name=view.name)
-    news = ready.reason == Reason.CA_KEY_LOST and before.get("reason") != Reason.CA_KEY_LOST
-    event = Event(about=about, uid=view.uid, type="Warning", reason=ready.reason, message=ready.message, action="Sign")
+    news = (one for one in changed(read_conditions({"status": previous}), status.conditions) if one.reason in _EVENTFUL)
+    events = (
+        Event(about=about, uid=view.uid, type="Warning", reason=one.reason, message=one.message, action="Sign")
+        for one in news
+    )
     return Plan(
         deletes=tuple(
             Delete(ref=_secret(one, namespace), uid=one.secret_uid) for one in authorities.removable if one.secret_uid
         ),
         status=Apply(item=item, manager="bartizan/status", status=True),
-        events=(event,) if news else (),
+        events=tuple(events),
         requeue_after=_look_after(authorities, step, now),
     )
 
@@ -83,40 +90,43 @@ def trust_domain_status(
     step: Step,
 ) -> TrustDomainStatus:
     """Return the TrustDomain's status. Lost authorities stay listed, so that they are not forgotten and made again."""
+    entries = listed(authorities, step)
+    record = remembered(view, authorities.record, step.record, _ids(authorities, entries))
+    said = wishes_heard(view, authorities, record)
+    seen = (_ready(view, authorities, now, namespace), *((said,) if said else ()))
     return TrustDomainStatus(
         observed_generation=view.generation,
-        conditions=(_ready(view, authorities, previous, now, namespace),),
-        authorities=listed(authorities, step),
-        rotation=step.record,
+        conditions=laid_over(read_conditions({"status": previous}), seen, generation=view.generation, now=now),
+        authorities=entries,
+        rotation=record,
         generations=authorities.generations,
         bundle=authorities.bundle_pem or None,
     )
 
 
-def _ready(
-    view: TrustDomainView, authorities: AuthorityPlan, previous: KubeObject, now: datetime, namespace: str
-) -> Condition:
+def _ids(authorities: AuthorityPlan, entries: tuple[AuthorityStatus, ...]) -> frozenset[str]:
+    """Return the ids of all authorities, also of one that is not listed yet."""
+    return frozenset({one.id for one in entries} | {one.id for one in (authorities.coming,) if one})
+
+
+def _ready(view: TrustDomainView, authorities: AuthorityPlan, now: datetime, namespace: str) -> Observation:
     signer = authorities.signer
     signs = (
         f"issuing authority generation {signer.generation} signs until {_moment(signer.not_after)}" if signer else ""
     )
     if authorities.lost:
         reason, message = Reason.CA_KEY_LOST, _lost_message(view, authorities, signs, namespace)
-    elif signer:
-        reason, message = Reason.APPLIED, signs[0].upper() + signs[1:]
-    else:
+    elif not signer:
         reason, message = Reason.AUTHORITY_NOT_READY, "No issuing authority is valid now: check the clock of the node"
-    state = "True" if reason is Reason.APPLIED else "False"
-    before = _previous_ready(previous)
-    since = before.get("lastTransitionTime") if before.get("status") == state else None
-    return Condition(
-        type=ConditionType.READY,
-        status="True" if reason is Reason.APPLIED else "False",
-        observed_generation=view.generation,
-        last_transition_time=since or now,
-        reason=reason,
-        message=message,
-    )
+    else:
+        reason, message = Reason.APPLIED, signs[0].upper() + signs[1:]
+    if problem := read_roots(view.spec.bundle, now).problem:
+        unread = f"{problem}. Until it is corrected, the further roots that were published last stay trusted"
+        applied = reason is Reason.APPLIED
+        reason = Reason.INVALID_SPEC if applied else reason
+        message = f"{unread}. {message}" if applied else f"{message}. {unread}"
+    state: Literal["True", "False"] = "True" if reason is Reason.APPLIED else "False"
+    return Observation(type=ConditionType.READY, status=state, reason=reason, message=message)
 
 
 def _lost_message(view: TrustDomainView, authorities: AuthorityPlan, signs: str, namespace: str) -> str:
@@ -127,11 +137,6 @@ def _lost_message(view: TrustDomainView, authorities: AuthorityPlan, signs: str,
         f"{meanwhile} Without a backup, start anew (every workload gets a new root): delete TrustDomain {view.name} and "
         f"the Secrets labelled {authority_selector(view.name)} in {namespace}, then create the TrustDomain again"
     )
-
-
-def _previous_ready(previous: KubeObject) -> KubeObject:
-    conditions = previous.get("conditions") or []
-    return next((item for item in conditions if item.get("type") == ConditionType.READY), {})
 
 
 def _look_after(authorities: AuthorityPlan, step: Step, now: datetime) -> timedelta | None:

@@ -10,8 +10,11 @@ from typing import Final
 
 from cryptography import x509
 
+from bartizan.api.names import KubeObject
 from bartizan.core.model import TrustDomainView
+from bartizan.core.pki.leaf import public_key_id
 from bartizan.core.pki.pem import read_certificates, signed_by, to_pem
+from bartizan.core.pki.remembered import known_authorities
 
 MOST_ROOTS: Final = 16
 _BEGIN: Final = "-----BEGIN "
@@ -56,9 +59,24 @@ def read_roots(bundle: str | None, now: datetime) -> Roots:
     return Roots(certificates=tuple(dict.fromkeys(standing)))
 
 
-def further_roots(view: TrustDomainView, now: datetime) -> tuple[x509.Certificate, ...]:
-    """Return the roots that are trusted beside the built-in issuer's own; none where the bundle cannot be used."""
-    return () if view.spec.external else read_roots(view.spec.bundle, now).certificates
+def further_roots(view: TrustDomainView, status: KubeObject, now: datetime) -> tuple[x509.Certificate, ...]:
+    """Return the roots that are trusted beside the built-in issuer's own.
+
+    While the bundle cannot be used, those last published (`status` is the TrustDomain's) go on: nobody has taken them back.
+    """
+    if view.spec.external:
+        return ()
+    roots = read_roots(view.spec.bundle, now)
+    return _last_published(status, now) if roots.problem else roots.certificates
+
+
+def _last_published(status: KubeObject, now: datetime) -> tuple[x509.Certificate, ...]:
+    """Return the roots of the published bundle that are none of ours, by what the status lists."""
+    bundle = status.get("bundle")
+    ours = {entry.id for entry in known_authorities(status)}
+    published = read_certificates(bundle if isinstance(bundle, str) else None)
+    standing = (one for one in published if not _not_a_root(one) and one.not_valid_after_utc >= now)
+    return tuple(one for one in standing if public_key_id(one) not in ours)
 
 
 def _not_a_root(certificate: x509.Certificate) -> str:
