@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from bartizan.api.kinds import NETWORK_POLICY, POLICY, ROLE, ROLE_BINDING
+from bartizan.api.kinds import NETWORK_POLICY, POLICY, ROLE, ROLE_BINDING, SERVICE
 from bartizan.core.model import ObjectRef
 from bartizan.core.network.names import Answer
 from bartizan.testing import a_namespace, a_policy
@@ -85,7 +85,9 @@ async def test_rights_come_repaired_and_go(rig):
         running.kube.put(a_policy(generation=2))
         await running.settle(3)
         left = [
-            item["metadata"]["name"] for kind in (ROLE, ROLE_BINDING) for item in (await running.kube.list(kind)).items
+            item["metadata"]["name"]
+            for kind in (ROLE, ROLE_BINDING, SERVICE)
+            for item in (await running.kube.list(kind)).items
         ]
         assert left == ["bartizan-certificates"]
 
@@ -120,3 +122,25 @@ async def test_what_the_cluster_serves_is_in_the_status(rig):
         await running.settle(310)
         after = (await running.kube.get(ref(POLICY, "orders")))["status"]["capabilities"]
         assert (before["cilium"], after["cilium"], before["mutatingAdmissionPolicy"]) == (False, True, True)
+
+
+async def claimed(cluster, name="orders"):
+    """Return the names in a policy's certificate."""
+    return (await cluster.kube.get(ref(POLICY, name)))["status"]["certificate"]["dnsNames"]
+
+
+async def test_a_claimed_name_ends_when_it_becomes_a_services(rig):
+    """A name outside leaves the certificate as soon as another namespace has a Service so named, and may come back after."""
+    names = {"dnsNames": ["api.later", "api.example.com"]}
+    async with rig(a_namespace(), a_policy(identity=names)) as running:
+        before = await claimed(running)
+        running.kube.put(a_service("api", "later"))
+        await running.settle()
+        taken = await claimed(running)
+        running.kube.remove(ref(SERVICE, "api", "later"))
+        await running.settle()
+        assert (before, taken, await claimed(running)) == (
+            ["api.example.com", "api.later"],
+            ["api.example.com"],
+            ["api.example.com", "api.later"],
+        )

@@ -46,6 +46,8 @@ def trust_domain(**spec: Any) -> dict[str, Any]:
 
 ROOT_PEM: Final = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 """What the API server takes for a root: whether it is one, only the controller can say."""
+PRIVATE_KEY: Final = "-----BEGIN PRIVATE KEY-----\nBBBB\n-----END PRIVATE KEY-----\n"
+"""No key, but what one looks like."""
 ONE_ISSUER: Final = "an issuer is exactly one of: builtIn, certManager, vaultPKI, csrSigner"
 
 
@@ -218,6 +220,7 @@ GOOD: Final[dict[str, dict[str, Any]]] = {
             "commonNames": [{"name": "orders_rw", "namespace": "shop", "serviceAccountName": "orders"}],
         },
     ),
+    "DNS name with a label of 63 and digits": policy(identity={"dnsNames": [f"{'a' * 63}.10.example.com", "0.1.x1"]}),
     "trust domain": trust_domain(),
     "trust domain of cert-manager": trust_domain(
         issuer={"certManager": {"name": "corp", "kind": "Issuer"}}, bundle=ROOT_PEM
@@ -401,6 +404,11 @@ BAD: Final = (
         Bad(f"the DNS name {name}", policy(identity={"dnsNames": [name]}), "spec.identity.dnsNames", IN_CLUSTER)
         for name in ("payments.finance.svc", "payments.finance.svc.cluster.local", "*.finance.svc", "cluster.local")
     ),
+    *(
+        Bad(f"the DNS name {name}", policy(identity={"dnsNames": [name]}), "spec.identity.dnsNames", "an IP address is no DNS name, and no DNS name ends in a number")
+        for name in ("10.0.0.1", "*.0.0.1", "host.42")
+    ),
+    Bad("a DNS name with a label of 64", policy(identity={"dnsNames": [f"{'a' * 64}.example.com"]}), "spec.identity.dnsNames[0]", "should match"),
     Bad("a DNS name that is none", policy(identity={"dnsNames": ["a_b.example.com"]}), "spec.identity.dnsNames[0]", "should match"),
     *(
         Bad(f"a lifetime of {span}", policy(mtls={"lifetime": span}), "spec.mtls.lifetime", "lifetime must lie between 1h and 168h")
@@ -463,6 +471,7 @@ BAD: Final = (
     Bad("a trust domain with no issuer", trust_domain(issuer={}, bundle=ROOT_PEM), "spec.issuer", ONE_ISSUER),
     Bad("an external issuer without roots", trust_domain(issuer={"certManager": {"name": "corp"}}), "spec", "an external issuer needs bundle: the roots that its certificates are verified with and peers trust"),
     Bad("roots that are no certificates", trust_domain(bundle="trust me"), "spec.bundle", "should match"),
+    Bad("roots with a private key", trust_domain(bundle=ROOT_PEM + PRIVATE_KEY), "spec.bundle", "bundle holds a private key: everybody may read it. Leave only certificates in it, and replace that key"),
     Bad("roots without end", trust_domain(bundle=ROOT_PEM * 900), "spec.bundle", "Too long"),
     Bad("a signer of Kubernetes itself", trust_domain(issuer={"csrSigner": {"signerName": "kubernetes.io/kube-apiserver-client"}}, bundle=ROOT_PEM), "spec.issuer.csrSigner.signerName", "signerName must be a third party's: Kubernetes' own signers refuse SPIFFE IDs"),
     Bad("a signer without a domain", trust_domain(issuer={"csrSigner": {"signerName": "workloads"}}, bundle=ROOT_PEM), "spec.issuer.csrSigner.signerName", "should match"),

@@ -9,7 +9,7 @@ import pytest
 
 from bartizan.api.resources import RESOURCES
 from bartizan.api.v1alpha1 import ServiceSecurityPolicySpec
-from contract.crd.cases import BAD, GOOD, changed
+from contract.crd.cases import BAD, GOOD, PRIVATE_KEY, ROOT_PEM, baseline, changed, named, policy, trust_domain
 
 pytestmark = pytest.mark.api
 NAMESPACE = "contract-crd"
@@ -48,6 +48,31 @@ def test_bad_input_is_refused_at_apply(api, case):
     assert refused.returncode != 0
     assert f"{case.field}: " in refused.stderr, refused.stderr
     assert case.says in refused.stderr, refused.stderr
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        policy(mtls={"lifetime": "1d"}),
+        policy(mtls={"onRotation": {"confirm": {"within": "1 minute"}}}),
+        baseline(mtls={"maxLifetime": "7d"}),
+        trust_domain(lifetimes={"root": "10y"}),
+        trust_domain(rotation={"settle": "-1h", "emergencyDeadline": "PT1H"}),
+    ],
+)
+def test_a_misspelled_duration_is_told_once(api, item):
+    """What is no duration is refused for its spelling alone: no failed conversion of a rule, no bound it may well keep."""
+    refused = apply(api, item, "--dry-run=server", check=False).stderr
+    lines = [line for line in refused.splitlines() if "spec." in line]
+    assert (lines != [], "conversion" in refused, "must" in refused) == (True, False, False), refused
+    assert all("should match" in line for line in lines), refused
+
+
+def test_a_private_key_is_not_repeated(api):
+    """The refusal of a bundle with a private key does not print the key."""
+    item = trust_domain(bundle=ROOT_PEM + PRIVATE_KEY)
+    refused = apply(api, item, "--dry-run=server", "--server-side", check=False).stderr
+    assert ("holds a private key" in refused, "BBBB" in refused) == (True, False), refused
 
 
 @pytest.mark.parametrize("item", GOOD.values(), ids=GOOD)
@@ -204,6 +229,21 @@ def test_columns(api):
         "AGE",
     ]
     assert row.split()[:-1] == ["orders", "Enforce", "True", "4", "2", "1", "1", "4", "2099-01-01T00:00:00Z"]
+
+
+def test_columns_of_a_trust_domain(api):
+    """`kubectl get trustdomain` prints how far the rotation is, and nothing where there is none."""
+    item = named(trust_domain(), "contract-columns")
+    apply(api, item)
+    try:
+        status = {"status": {"rotation": {"phase": "Publishing"}}}
+        where = ("trustdomain", "contract-columns")
+        api.kubectl("patch", *where, "--subresource=status", "--type=merge", "-p", json.dumps(status))
+        head, row = api.kubectl("get", *where).stdout.splitlines()
+    finally:
+        api.kubectl("delete", "trustdomain", "contract-columns")
+    assert head.split() == ["NAME", "DOMAIN", "READY", "PHASE", "AGE"]
+    assert row.split()[:-1] == ["contract-columns", "prod.example.com", "Publishing"]
 
 
 def test_category_lists_every_kind(api):

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from bartizan.api.v1alpha1 import SecurityBaselineSpec
-from bartizan.core.pki.profile import LeafProfile, backdate, leaf_profile
+from bartizan.core.pki.profile import LeafProfile, backdate, hangs_on, leaf_profile
 from unit.pki.builders import BASELINE, a_policy_view, a_service, a_trust_domain
 
 NAMES = ("orders.shop", "orders.shop.svc", "orders.shop.svc.cluster.local")
@@ -67,6 +67,22 @@ def test_claimed_names(case, claim, refused):
     services = [a_service(app="orders"), a_service("ledger", "bank", app="ledger")]
     profile = leaf_profile(policy, a_trust_domain(), services, BASELINE)
     assert (claim in profile.dns_names, profile.refused_names) == (not refused, (claim,) if refused else ()), case
+
+
+@pytest.mark.parametrize(
+    ("case", "parts", "hangs"),
+    [
+        ("claims nothing", {}, False),
+        ("claims a name of that namespace", {"identity": {"dnsNames": ["pay.example.com", "ledger.bank"]}}, True),
+        ("claims all pods behind one", {"identity": {"dnsNames": ["*.ledger.bank"]}}, True),
+        ("claims a name that ends in the same letters", {"identity": {"dnsNames": ["ledger.riverbank"]}}, False),
+        ("claims a name within that one", {"identity": {"dnsNames": ["bank.example"]}}, False),
+        ("asks for a common name of it, in capitals", {"mtls": {"commonName": "Ledger.Bank"}}, True),
+    ],
+)
+def test_whose_names_hang_on_a_namespace(case, parts, hangs):
+    """Only who asks for a name that a Service of the namespace may bear has to look when it gets one."""
+    assert hangs_on(a_policy_view(**parts), "bank") == hangs, case
 
 
 GRANTS = [

@@ -133,6 +133,11 @@ RESOURCES: Final = (
         columns=(
             Column(name="Domain", path=".spec.domain", description="The SPIFFE trust domain."),
             _READY,
+            Column(
+                name="Phase",
+                path=".status.rotation.phase",
+                description="How far the rotation of its authorities is; nothing where an external issuer signs.",
+            ),
             _AGE,
         ),
         rules=(_short_name("the Secrets of its authorities"),),

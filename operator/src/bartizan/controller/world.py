@@ -46,6 +46,7 @@ from bartizan.core.model import (
     WorkloadShape,
 )
 from bartizan.core.network.fqdn import called_names, wanted_names
+from bartizan.core.pki.profile import hangs_on
 from bartizan.core.views import Unreadable, read_namespace, read_policy, read_service, read_trust_domain, serves_dns
 from bartizan.kube.store import Store
 
@@ -225,7 +226,12 @@ class World:
         else:
             self._services.pop(key, None)
         self._snapshot = None
-        return keys | {policy_key(other) for other in self._policies if other[0] == key[0]}
+        # A namespace with Services takes its names away from whoever claimed them while they were nobody's.
+        return keys | {
+            policy_key(other)
+            for other, view in self._policies.items()
+            if other[0] == key[0] or (isinstance(view, PolicyView) and hangs_on(view, key[0]))
+        }
 
     def _trust_domain_changed(self, name: str, item: KubeObject | None) -> frozenset[Key]:
         before = self._trust_domains.get(name)

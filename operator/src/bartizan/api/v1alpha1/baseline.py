@@ -8,7 +8,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 
 from bartizan.api.duration import Duration
 from bartizan.api.pod_security import NEWEST_VERSION
-from bartizan.api.v1alpha1.common import ApiModel, DnsLabel, DnsSubdomain, LabelSelector, cel, cel_rules
+from bartizan.api.v1alpha1.common import ApiModel, DnsLabel, DnsSubdomain, LabelSelector, cel, cel_rules, spelled
 from bartizan.api.v1alpha1.identity import CommonName
 from bartizan.api.v1alpha1.peers import Fqdn
 from bartizan.api.v1alpha1.policy import PodSecurityVersion
@@ -108,7 +108,10 @@ class BaselineMtls(ApiModel):
     model_config = ConfigDict(
         json_schema_extra=cel_rules(
             cel(
-                "duration(self.maxLifetime) >= duration('1h') && duration(self.maxLifetime) <= duration('168h')",
+                spelled(
+                    "duration(self.maxLifetime) >= duration('1h') && duration(self.maxLifetime) <= duration('168h')",
+                    "maxLifetime",
+                ),
                 "maxLifetime must lie between 1h and 168h",
                 fieldPath=".maxLifetime",
             )

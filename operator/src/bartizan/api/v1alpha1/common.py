@@ -10,6 +10,8 @@ from typing import Annotated, Final, Literal, TypeAlias
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 from pydantic.alias_generators import to_camel
 
+from bartizan.api.duration import PATTERN
+
 DnsLabel = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", min_length=1, max_length=63)]
 """A DNS label (RFC 1123): lower case letters, digits and inner hyphens, at most 63."""
 
@@ -62,6 +64,12 @@ CelRule: TypeAlias = dict[str, JsonValue]
 def cel(rule: str, message: str, **more: str) -> CelRule:
     """Return a CEL rule as it stands in a CRD's schema."""
     return {"rule": rule, "message": message, **more}
+
+
+def spelled(rule: str, *fields: str) -> str:
+    """Return `rule` for durations in `fields`, asked only once each is spelled as one: else CEL's own error would be told."""
+    asked = " && ".join(f"self.{field}.matches('{PATTERN}')" for field in fields)
+    return f"!({asked}) || ({rule})"
 
 
 def cel_rules(*rules: CelRule) -> dict[str, JsonValue]:

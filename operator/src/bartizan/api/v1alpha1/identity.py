@@ -10,16 +10,17 @@ from pydantic import ConfigDict, Field
 
 from bartizan.api.duration import Duration
 from bartizan.api.names import DEFAULT_NAME
-from bartizan.api.v1alpha1.common import ApiModel, DnsSubdomain, ObjectName, PortName, cel, cel_rules
+from bartizan.api.v1alpha1.common import ApiModel, DnsSubdomain, ObjectName, PortName, cel, cel_rules, spelled
 
 DnsName = Annotated[
     str,
     Field(
-        pattern=r"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)+$",
+        pattern=r"^(\*\.)?[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)+$",
         min_length=3,
         max_length=253,
     ),
 ]
+"""A DNS name of at least two labels of at most 63 characters (RFC 1035 §2.3.4), or `*.` and such a name."""
 
 
 class Identity(ApiModel):
@@ -31,7 +32,12 @@ class Identity(ApiModel):
                 "self.dnsNames.all(n, !n.endsWith('.svc') && !n.endsWith('.cluster.local') && n != 'cluster.local')",
                 "names inside the cluster are derived from the Services that select the pods and cannot be claimed",
                 fieldPath=".dnsNames",
-            )
+            ),
+            cel(
+                "self.dnsNames.all(n, !n.matches('[.][0-9]+$'))",
+                "an IP address is no DNS name, and no DNS name ends in a number",
+                fieldPath=".dnsNames",
+            ),
         )
     )
 
@@ -86,7 +92,9 @@ class Confirm(ApiModel):
     model_config = ConfigDict(
         json_schema_extra=cel_rules(
             cel(
-                "duration(self.within) >= duration('1m') && duration(self.within) <= duration('24h')",
+                spelled(
+                    "duration(self.within) >= duration('1m') && duration(self.within) <= duration('24h')", "within"
+                ),
                 "within must lie between 1m and 24h",
                 fieldPath=".within",
             )
@@ -129,7 +137,10 @@ class Mtls(ApiModel):
     model_config = ConfigDict(
         json_schema_extra=cel_rules(
             cel(
-                "duration(self.lifetime) >= duration('1h') && duration(self.lifetime) <= duration('168h')",
+                spelled(
+                    "duration(self.lifetime) >= duration('1h') && duration(self.lifetime) <= duration('168h')",
+                    "lifetime",
+                ),
                 "lifetime must lie between 1h and 168h",
                 fieldPath=".lifetime",
             )

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from bartizan.api.duration import Duration
-from bartizan.api.v1alpha1.common import ApiModel, cel, cel_rules
+from bartizan.api.v1alpha1.common import ApiModel, cel, cel_rules, spelled
 
 AuthorityId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$", max_length=16)]
 """An authority's `id` in the status: 16 hex digits."""
@@ -31,13 +31,18 @@ class Rotation(ApiModel):
     model_config = ConfigDict(
         json_schema_extra=cel_rules(
             cel(
-                "duration(self.settle) >= duration('2m') && duration(self.settle) <= duration('168h')",
+                spelled(
+                    "duration(self.settle) >= duration('2m') && duration(self.settle) <= duration('168h')", "settle"
+                ),
                 "settle must be between 2m (a kubelet needs as long to update what is mounted) and 168h",
                 fieldPath=".settle",
             ),
             cel(
-                "duration(self.emergencyDeadline) >= duration('1m') "
-                "&& duration(self.emergencyDeadline) <= duration('168h')",
+                spelled(
+                    "duration(self.emergencyDeadline) >= duration('1m') "
+                    "&& duration(self.emergencyDeadline) <= duration('168h')",
+                    "emergencyDeadline",
+                ),
                 "emergencyDeadline must be between 1m and 168h",
                 fieldPath=".emergencyDeadline",
             ),

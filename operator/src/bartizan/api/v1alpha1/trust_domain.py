@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from pydantic import ConfigDict, Field
 
 from bartizan.api.duration import Duration
-from bartizan.api.v1alpha1.common import ApiModel, cel, cel_rules
+from bartizan.api.v1alpha1.common import ApiModel, cel, cel_rules, spelled
 from bartizan.api.v1alpha1.issuers import BuiltInIssuer, Issuer
 from bartizan.api.v1alpha1.rotation import Generations, Rotation, RotationStatus
 from bartizan.api.v1alpha1.status import Conditions
@@ -17,10 +17,16 @@ class Lifetimes(ApiModel):
     model_config = ConfigDict(
         json_schema_extra=cel_rules(
             cel(
-                "duration(self.issuing) >= duration('336h') && duration(self.root) >= duration('8760h')",
+                spelled(
+                    "duration(self.issuing) >= duration('336h') && duration(self.root) >= duration('8760h')",
+                    "issuing",
+                    "root",
+                ),
                 "issuing must be at least 336h (twice the longest certificate) and root at least 8760h",
             ),
-            cel("duration(self.root) > duration(self.issuing)", "root must outlive issuing"),
+            cel(
+                spelled("duration(self.root) > duration(self.issuing)", "root", "issuing"), "root must outlive issuing"
+            ),
         )
     )
 
@@ -43,6 +49,11 @@ class TrustDomainSpec(ApiModel):
             cel(
                 "has(self.issuer.builtIn) || has(self.bundle)",
                 "an external issuer needs bundle: the roots that its certificates are verified with and peers trust",
+            ),
+            cel(
+                "!has(self.bundle) || !self.bundle.contains('PRIVATE KEY')",
+                "bundle holds a private key: everybody may read it. Leave only certificates in it, and replace that key",
+                fieldPath=".bundle",
             ),
         )
     )

@@ -133,6 +133,9 @@ _OF_OBJECTS: Final[Mapping[str, Rule]] = {
     ),
     "values must be given for In and NotIn, and left out for Exists and DoesNotExist": _operands,
     "names inside the cluster are derived from the Services that select the pods and cannot be claimed": _claimable,
+    "an IP address is no DNS name, and no DNS name ends in a number": lambda o, f: (
+        not any(re.search(r"\.[0-9]+\Z", name) for name in _listed(o, f))
+    ),
 }
 _OF_PEERS: Final[Mapping[str, Rule]] = {
     f"a peer names exactly one of: {', '.join(_PEERS)}": lambda o, _: sum(_has(o, kind) for kind in _PEERS) == 1,
@@ -229,6 +232,9 @@ _OF_ISSUERS: Final[Mapping[str, Rule]] = {
     ),
     "an external issuer needs bundle: the roots that its certificates are verified with and peers trust": lambda o, _: (
         _has(o, "bundle") or not _has(o, "issuer") or _has(o["issuer"], "builtIn")
+    ),
+    "bundle holds a private key: everybody may read it. Leave only certificates in it, and replace that key": lambda o, f: (
+        "PRIVATE KEY" not in str(o.get(f))
     ),
     "signerName must be a third party's: Kubernetes' own signers refuse SPIFFE IDs": lambda o, f: (
         not str(o.get(f)).startswith("kubernetes.io/")

@@ -111,6 +111,12 @@ def leaf_profile(
     )
 
 
+def hangs_on(policy: PolicyView, namespace: str) -> bool:
+    """Whether a name that the policy asks for is left out once `namespace` has a Service: it ends like one of them."""
+    asked = (*policy.spec.identity.dns_names, (policy.spec.mtls.common_name or "").lower())
+    return any(name.endswith(f".{namespace}") for name in asked)
+
+
 def own_common_name(namespace: str, account: str) -> str:
     """Return the common name that every ServiceAccount may bear, and no other can."""
     return f"{account}@{namespace}"
