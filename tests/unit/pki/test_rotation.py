@@ -260,9 +260,8 @@ def test_loss_is_told_once_with_the_way_out():
     message = (
         f"Secret bartizan-system/{ROOT} with {PKI.root.id} is gone. Restore it from a backup: a key that certificates in use "
         "rest on is never made again silently. Meanwhile issuing authority generation 1 signs until 2026-05-30T12:00:00Z. "
-        "Without a backup, start anew (every workload gets a new root): delete TrustDomain default and the Secrets labelled "
-        "app.kubernetes.io/managed-by=bartizan,bartizan.dev/trust-domain=default in bartizan-system, then create the "
-        "TrustDomain again"
+        f"Without a backup, put {PKI.root.id} into spec.rotation.distrust of TrustDomain default: a new root is made, brought "
+        "into every bundle and signs, and the old one goes after 15 minutes (spec.rotation.emergencyDeadline)"
     )
     ready = plan.status.item["status"]["conditions"][0]
     assert (ready["status"], ready["reason"], ready["message"]) == ("False", "CAKeyLost", message)

@@ -22,6 +22,7 @@ from bartizan.core.ownership import upkeep
 from bartizan.core.pki.authority import Role, authority_secret, authority_selector
 from bartizan.core.pki.decide import Issue, Keep, Refuse
 from bartizan.core.pki.evidence import Evidence
+from bartizan.core.pki.losing import with_unlabelled
 from bartizan.core.pki.rotation import AuthorityPlan, NewAuthority, plan_authorities
 from bartizan.core.pki.rotation_phases import advance
 from bartizan.core.pki.serving import ServingAuthority, decide_serving, read_serving_authority, serving_secret
@@ -167,7 +168,11 @@ class Authorities:
         listing = await self._api.list(
             SECRET, namespace=self._release.namespace, label_selector=authority_selector(view.name)
         )
-        return plan_authorities(view, listing.items, status, now)
+        plan = plan_authorities(view, listing.items, status, now)
+        if not plan.lost:
+            return plan
+        every = [await self._secret(one.secret_name) for one in plan.lost]
+        return with_unlabelled(plan, view.name, [item for item in every if item])
 
     async def _make(self, view: TrustDomainView, new: NewAuthority, now: datetime) -> None:
         if new.role is Role.ROOT:

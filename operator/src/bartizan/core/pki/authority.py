@@ -120,6 +120,16 @@ def authority_secret_name(trust_domain: str, role: Role, generation: int) -> str
     return f"bartizan-authority-{authority_label(trust_domain)}-{role.lower()}-{generation}"
 
 
+def authority_labels(trust_domain: str, role: Role, generation: int) -> dict[str, str]:
+    """Return the labels of the Secret of one generation."""
+    return {
+        MANAGED_BY_LABEL: MANAGED_BY,
+        TRUST_DOMAIN_LABEL: authority_label(trust_domain),
+        AUTHORITY_ROLE_LABEL: role.lower(),
+        AUTHORITY_GENERATION_LABEL: str(generation),
+    }
+
+
 def authority_secret(authority: Authority, *, namespace: str) -> KubeObject:
     """Return the Secret that holds the authority, in the release's namespace; the hash in it leaves the key out."""
     extras = ((BRIDGE_KEY, authority.bridge), (OLD_BY_NEW_KEY, authority.old_by_new))
@@ -131,12 +141,7 @@ def authority_secret(authority: Authority, *, namespace: str) -> KubeObject:
             "metadata": {
                 "namespace": namespace,
                 "name": authority.secret_name,
-                "labels": {
-                    MANAGED_BY_LABEL: MANAGED_BY,
-                    TRUST_DOMAIN_LABEL: authority_label(authority.trust_domain),
-                    AUTHORITY_ROLE_LABEL: authority.role.lower(),
-                    AUTHORITY_GENERATION_LABEL: str(authority.generation),
-                },
+                "labels": authority_labels(authority.trust_domain, authority.role, authority.generation),
             },
             "type": "Opaque",
             "immutable": True,

@@ -5,13 +5,14 @@ from typing import Final, Literal
 
 from bartizan.api.kinds import SECRET, TRUST_DOMAIN
 from bartizan.api.names import KubeObject
-from bartizan.api.v1alpha1 import AuthorityStatus, CertificateStatus, TrustDomainStatus
+from bartizan.api.v1alpha1 import AuthorityStatus, CertificateStatus, RotationStatus, TrustDomainStatus
 from bartizan.core.conditions import Observation, changed, laid_over, read_conditions
 from bartizan.core.model import ObjectRef, TrustDomainView
-from bartizan.core.pki.authority import Authority, authority_selector
+from bartizan.core.pki.authority import Authority
 from bartizan.core.pki.external.roots import read_roots
 from bartizan.core.pki.leaf import LeafView, public_key_id, renewal_time
 from bartizan.core.pki.listing import listed
+from bartizan.core.pki.losing import lost_message
 from bartizan.core.pki.rotation import AuthorityPlan
 from bartizan.core.pki.rotation_phases import Step
 from bartizan.core.pki.wishes_heard import remembered, wishes_heard
@@ -93,7 +94,7 @@ def trust_domain_status(
     entries = listed(authorities, step)
     record = remembered(view, authorities.record, step.record, _ids(authorities, entries))
     said = wishes_heard(view, authorities, record)
-    seen = (_ready(view, authorities, now, namespace), *((said,) if said else ()))
+    seen = (_ready(view, authorities, record, now, namespace), *((said,) if said else ()))
     return TrustDomainStatus(
         observed_generation=view.generation,
         conditions=laid_over(read_conditions({"status": previous}), seen, generation=view.generation, now=now),
@@ -109,15 +110,18 @@ def _ids(authorities: AuthorityPlan, entries: tuple[AuthorityStatus, ...]) -> fr
     return frozenset({one.id for one in entries} | {one.id for one in (authorities.coming,) if one})
 
 
-def _ready(view: TrustDomainView, authorities: AuthorityPlan, now: datetime, namespace: str) -> Observation:
+def _ready(
+    view: TrustDomainView, authorities: AuthorityPlan, record: RotationStatus, now: datetime, namespace: str
+) -> Observation:
     signer = authorities.signer
     signs = (
         f"issuing authority generation {signer.generation} signs until {_moment(signer.not_after)}" if signer else ""
     )
     if authorities.lost:
-        reason, message = Reason.CA_KEY_LOST, _lost_message(view, authorities, signs, namespace)
+        reason, message = Reason.CA_KEY_LOST, lost_message(view, authorities, signs, namespace)
     elif not signer:
-        reason, message = Reason.AUTHORITY_NOT_READY, "No issuing authority is valid now: check the clock of the node"
+        reason = Reason.AUTHORITY_NOT_READY
+        message = _nobody_signs(record, view.spec.rotation.emergency_deadline)
     else:
         reason, message = Reason.APPLIED, signs[0].upper() + signs[1:]
     if problem := read_roots(view.spec.bundle, now).problem:
@@ -129,19 +133,20 @@ def _ready(view: TrustDomainView, authorities: AuthorityPlan, now: datetime, nam
     return Observation(type=ConditionType.READY, status=state, reason=reason, message=message)
 
 
-def _lost_message(view: TrustDomainView, authorities: AuthorityPlan, signs: str, namespace: str) -> str:
-    secrets = "; ".join(f"Secret {namespace}/{one.secret_name} {one.problem}" for one in authorities.lost)
-    meanwhile = f"Meanwhile {signs}." if signs else "No certificate can be issued meanwhile."
-    return (
-        f"{secrets}. Restore it from a backup: a key that certificates in use rest on is never made again silently. "
-        f"{meanwhile} Without a backup, start anew (every workload gets a new root): delete TrustDomain {view.name} and "
-        f"the Secrets labelled {authority_selector(view.name)} in {namespace}, then create the TrustDomain again"
+def _nobody_signs(record: RotationStatus, emergency_deadline: timedelta) -> str:
+    """Return why no authority signs, and from when one does."""
+    if record.role != "Root" or record.phase not in {"Prepared", "Publishing", "Activated"}:
+        return "No issuing authority is valid now: check the clock of the node"
+    what = "; ".join(record.waiting_for) or "the new root is being brought into every bundle"
+    latest = (
+        f". It signs at {_moment(record.deadline - emergency_deadline / 2)} at the latest" if record.deadline else ""
     )
+    return f"No issuing authority is at hand until the new root signs: {what}{latest}"
 
 
 def _look_after(authorities: AuthorityPlan, step: Step, now: datetime) -> timedelta | None:
     """Return when to look again; while authorities rotate, nothing tells that what is waited for has come."""
-    if not authorities.issuing:
+    if not authorities.issuing and step.record.phase == "Stable":
         return None
     moment = max(_next_look(authorities, now) - now, timedelta(0))
     if step.record.phase != authorities.record.phase:
