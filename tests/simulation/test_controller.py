@@ -30,10 +30,11 @@ def conditions(cluster, name="orders", namespace="shop"):
 
 
 async def test_one_policy_leads_to_exactly_these_writes(rig):
-    """A policy in a governed namespace gets all its objects, each written once, and the isolation last."""
+    """A policy in a governed namespace gets all its objects, the isolation last; each is written once, the ledger is begun first."""
     async with rig(a_namespace(), a_policy()) as cluster:
         writes = cluster.said()
         assert sorted(writes) == [
+            ("apply", "ConfigMap", f"{RELEASE}/bartizan-ledger-default-1", "bartizan/ledger"),
             ("apply", "NetworkPolicy", "shop/bartizan-baseline", "bartizan/networkpolicy"),
             ("apply", "NetworkPolicy", "shop/ssp-orders", "bartizan/networkpolicy"),
             ("apply", "PolicyIndex", "shop/index", "bartizan/index"),

@@ -114,7 +114,7 @@ async def test_a_ledger_that_cannot_be_written_is_counted(rig, meter):
     """A certificate that could not be written down is thrown away and counted; the next try is counted as issued."""
     async with rig(a_namespace(), meter=meter) as cluster:
         cluster.kube.fail_next(
-            UnavailableError("away"), matching=lambda call: (call.verb, call.kind.kind) == ("create", "ConfigMap")
+            UnavailableError("away"), matching=lambda call: (call.verb, call.kind.kind) == ("apply", "ConfigMap")
         )
         cluster.kube.put(a_policy())
         await cluster.settle(10)
