@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from bartizan.core.pki.evidence import QUIET, Evidence, in_use
+from bartizan.core.pki.evidence import QUIET, Evidence, Target, in_use
 from unit.pki.builders import HOUR, NOW, a_pki
 
 ISSUING = a_pki().issuing
@@ -27,3 +27,13 @@ def test_probes_get_their_time(quiet):
     ):
         evidence = seen(quiet=quiet, sightings={ISSUING.id: last} if last else {})
         assert bool(in_use([ISSUING], evidence, since=since, now=NOW)) is stays, (since, last)
+
+
+def test_a_certificate_that_has_ended_is_in_nobodys_way():
+    """A pod that holds one is named as long as it is valid, and a Secret always."""
+    ends = {"Pod shop/a": NOW - SECOND, "Pod shop/b": NOW, "Secret shop/c": None}
+    targets = tuple(Target(name=name, bundle="", authority=ISSUING.id, ends=end) for name, end in ends.items())
+    assert in_use([ISSUING], seen(targets=targets), since=NOW - 5 * HOUR, now=NOW) == (
+        "Pod shop/b holds a certificate of issuing authority generation 1",
+        "Secret shop/c holds a certificate of issuing authority generation 1",
+    )

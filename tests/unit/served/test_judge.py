@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bartizan.api.v1alpha1 import CertificatePods, EdgeStatus, Restarted, ServedSighting
+from bartizan.core.pki.cut_off import CutOff
 from bartizan.core.reasons import Mode
 from bartizan.core.served.issued import Issued, IssuedLeaf, issued_in
 from bartizan.core.served.judge import LAG, ServedInput, judge_served, observers
@@ -133,6 +134,7 @@ def test_it_is_looked_again_when_the_time_is_over():
 
 RESTARTING = {"fallback": "Restart", "confirm": {"port": "https"}}
 STALE = (saw(1, OLD), saw(2, OLD))
+CUT_OFF = CutOff(uids=frozenset({"uid-2"}), asked=True, follows=True)
 RESTARTS = {
     "nobody asked for it": (an_input(*STALE), None),
     "fallback": (an_input(*STALE, policy=a_policy(**RESTARTING)), "orders-1"),
@@ -146,13 +148,19 @@ RESTARTS = {
     "strategy Restart, started with it": (an_input(policy=a_policy(strategy="Restart"), pods=(pod(1, started=SINCE), pod(2))), "orders-2"),
     "strategy Restart, no certificate that was read back": (an_input(policy=a_policy(strategy="Restart"), issued=Issued()), None),
     "strategy Restart, nothing runs in it": (an_input(policy=a_policy(strategy="Restart"), pods=(pod(1, started=None),)), None),
+    "cut off, whatever the policy says": (an_input(probed=False, cut_off=CUT_OFF), "orders-2"),
+    "cut off and not running": (an_input(pods=(pod(1), pod(2, started=None)), cut_off=CUT_OFF), "orders-2"),
+    "cut off, and another authority does not sign yet": (an_input(cut_off=replace(CUT_OFF, follows=False)), None),
+    "cut off, and nobody distrusts": (an_input(cut_off=replace(CUT_OFF, asked=False)), None),
+    "cut off, and not governed any more": (an_input(cut_off=CUT_OFF, mode=Mode.NOT_GOVERNED), None),
+    "cut off, and nothing would replace it": (an_input(pods=(pod(1), pod(2, replaced=False)), cut_off=CUT_OFF), None),
     "nothing would replace it": (an_input(saw(1, OLD), policy=a_policy(**RESTARTING), pods=(pod(1, replaced=False),)), None),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("seen", "name"), RESTARTS.values(), ids=RESTARTS)
 def test_who_is_evicted(seen, name):
-    """Only where the policy asks for it, and never a pod that would come back no better or not at all."""
+    """Only where the policy asks for it or an authority is distrusted, and never a pod that would come back no better or not at all."""
     evict = judge_served(seen).step.evict
     assert (evict.ref.name if evict else None) == name
 

@@ -84,6 +84,13 @@ class Mounted:
         """Return by uid what is known of the certificate of each pod that asks `signer` for one of the policy."""
         return {uid: self._signed.get(uid) for uid, asked in self._pods[policy].items() if asked == signer}
 
+    def signed_pods(self, signer: str) -> Iterable[tuple[ObjectRef, SignedFor]]:
+        """Yield each pod that asks `signer` for a certificate, where it is known who signed that."""
+        for ref, held in self._held.items():
+            known = self._signed.get(held.uid)
+            if known and any(asked == signer for _, asked in held.certificates):
+                yield ref, known
+
     def _count(self, namespace: str, before: _Held, after: _Held) -> Iterable[PolicyKey]:
         for policy, _ in before.certificates:
             self._pods[namespace, policy].pop(before.uid, None)

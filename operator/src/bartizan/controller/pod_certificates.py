@@ -7,6 +7,7 @@ has the pod's key: it is in no Secret, and not in here either.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from operator import itemgetter
 from typing import Final
 
 import structlog
@@ -130,14 +131,23 @@ class PodCertificates:
         return replace(plan, applies=(*plan.applies, *bundle_upkeep(domain, bundle_pem, observed, version=version)))
 
     def targets(self, domain: TrustDomainView) -> Iterable[Target]:
-        """Return where pods with certificates of their own read what to trust: nothing new signs before it is there."""
+        """Return where pods with certificates of their own read what to trust, and those of which it is known who signed.
+
+        Nothing new signs before the bundle is there, and nothing old goes unnamed while pods hold what it signed.
+        """
         version = self._world.snapshot().capabilities.certificates_version
         if not version or domain.spec.external:
             return
         name = trust_bundle_name(domain.name)
         item = self._world.item(CLUSTER_TRUST_BUNDLES[version], "", name)
         held = ((item or {}).get("spec") or {}).get("trustBundle") or ""
-        yield Target(name=f"ClusterTrustBundle {name}", bundle=bundle_id(held))
+        bundle = bundle_id(held)
+        yield Target(name=f"ClusterTrustBundle {name}", bundle=bundle)
+        signed = self._world.mounted.signed_pods(signer_name(domain.name))
+        for where, known in sorted(
+            ((f"{pod.namespace}/{pod.name}", known) for pod, known in signed), key=itemgetter(0)
+        ):
+            yield Target(name=f"Pod {where}", bundle=bundle, authority=known.authority, ends=known.ends)
 
     async def _signed(
         self, request: PodRequest, item: KubeObject, answer: Sign, authorities: AuthorityPlan, now: datetime

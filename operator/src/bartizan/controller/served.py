@@ -21,11 +21,12 @@ from bartizan.controller.mounted import SignedFor
 from bartizan.controller.world import World
 from bartizan.controller.writer import Writer
 from bartizan.core.model import PolicyKey, PolicyView, TrustDomainView
+from bartizan.core.pki.cut_off import CutOff, cut_off, said_of
 from bartizan.core.posture import CertificateOutcome
 from bartizan.core.reasons import Mode
 from bartizan.core.restarts import Evict
 from bartizan.core.served.issued import Issued, IssuedLeaf, issued_in
-from bartizan.core.served.judge import ServedInput, ServedOutcome, judge_served, observers
+from bartizan.core.served.judge import ServedInput, judge_served, observers
 from bartizan.core.served.leaf import own_key_id
 from bartizan.core.served.pods import pods_of, with_own
 from bartizan.kube.clock import Clock
@@ -67,8 +68,9 @@ class Served:
         self._chosen.pop(policy.key, None)
         if not certificate.settled:
             return certificate
-        found = self._judge(policy, item, certificate, mode, now)
-        status = certificate.status
+        seen = self._seen(policy, item, certificate, mode, now)
+        found, status = judge_served(seen), certificate.status
+        held = [pod.name for pod in seen.pods if pod.uid in seen.cut_off.uids]
         if status is not None:
             if found.step.evict and not certificate.applies:
                 self._chosen[policy.key] = found.step.evict
@@ -77,36 +79,48 @@ class Served:
         waits = [wait for wait in (certificate.look_after, found.look_after) if wait is not None]
         return replace(
             certificate,
+            observation=said_of(
+                certificate.observation, seen.cut_off, held, total=len(seen.pods), steps=found.step.words
+            ),
             status=status,
             beside=(found.observation,),
             look_after=min(waits, default=None),
         )
 
-    def _judge(
+    def _seen(
         self, policy: PolicyView, item: KubeObject, certificate: CertificateOutcome, mode: Mode, now: datetime
-    ) -> ServedOutcome:
+    ) -> ServedInput:
         said = item.get("status") or {}
         edges = _edges(said)
+        gone = self._cut_off(policy, now)
         # Where nothing can be seen and nothing is replaced, pods and certificates need not be read either.
-        idle = not self._probed and policy.spec.mtls.on_rotation.strategy != "Restart"
+        idle = not self._probed and policy.spec.mtls.on_rotation.strategy != "Restart" and not gone.uids
         pods = () if idle else pods_of(policy, self._world.store.list(POD, namespace=policy.namespace))
         last = _restarted(said)
         uid, words = self._refused.get(policy.key, ("", ""))
         by = observers(policy, edges)
-        return judge_served(
-            ServedInput(
-                policy=policy,
-                mode=mode,
-                probed=self._probed,
-                edges=edges,
-                issued=Issued() if idle else self._issued(policy, certificate, now),
-                pods=pods,
-                sightings=self._world.probed.sightings(policy.key, by=by, uids={pod.uid for pod in pods}, now=now),
-                last=last,
-                refused=words if last and last.uid == uid else "",
-                now=now,
-            )
+        return ServedInput(
+            policy=policy,
+            mode=mode,
+            probed=self._probed,
+            edges=edges,
+            issued=Issued() if idle else self._issued(policy, certificate, now),
+            pods=pods,
+            sightings=self._world.probed.sightings(policy.key, by=by, uids={pod.uid for pod in pods}, now=now),
+            last=last,
+            refused=words if last and last.uid == uid else "",
+            cut_off=gone,
+            now=now,
         )
+
+    def _cut_off(self, policy: PolicyView, now: datetime) -> CutOff:
+        """Return whose own certificate nobody accepts any more; one that has ended does not count."""
+        domain = self._world.trust_domain(policy.spec.identity.trust_domain)
+        own = self._world.mounted.certificates(policy.key, signer_name(policy.spec.identity.trust_domain))
+        known = {uid: one.authority for uid, one in own.items() if one and one.ends > now}
+        if not known or not isinstance(domain, TrustDomainView):
+            return CutOff()
+        return cut_off(domain, self._certificates.authorities(domain, now), known)
 
     def _issued(self, policy: PolicyView, certificate: CertificateOutcome, now: datetime) -> Issued:
         """Return what is there to be loaded, as it was read back: what is being written now counts the next time."""

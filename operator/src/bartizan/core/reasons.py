@@ -65,6 +65,9 @@ class Reason(StrEnum):
     """The Secret holds a certificate that meets the policy."""
     ISSUED_TO_PODS = "IssuedToPods"
     """Each pod gets a certificate of its own, whose key is made on its node; nothing keeps them from being issued."""
+    PODS_ON_DISTRUSTED_AUTHORITY = "PodsOnDistrustedAuthority"
+    """Running pods have certificates of their own by an authority that is not trusted any more; the message names them. While
+    it is distrusted they are evicted one at a time."""
     DELIVERY_NOT_POSSIBLE = "DeliveryNotPossible"
     """The policy insists on certificates made on the node, and the cluster cannot do that; the message says what is missing."""
     PENDING = "Pending"

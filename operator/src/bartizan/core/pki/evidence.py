@@ -32,6 +32,8 @@ class Target:
     """`bundle_id` of the bundle in it."""
     authority: str = ""
     """The id of the issuing authority of the certificate in it; empty: it holds none."""
+    ends: datetime | None = None
+    """When that certificate ends, and is in nobody's way any more; None: it is replaced before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +85,7 @@ def in_use(going: Iterable[Authority], evidence: Evidence, *, since: datetime, n
         if end and end >= now:
             reasons.append(f"the last certificate of {_called(one)} in the ledger ends {_moment(end)}")
     ids = {one.id: one for one in authorities}
-    held = (target for target in evidence.targets if target.authority in ids)
+    held = (one for one in evidence.targets if one.authority in ids and (one.ends is None or one.ends >= now))
     reasons += [f"{target.name} holds a certificate of {_called(ids[target.authority])}" for target in held]
     reasons += [
         f"a certificate of {_called(ids[key])} was seen served at {_moment(seen)}"

@@ -28,7 +28,7 @@ class Refusal:
     """In which it happens first."""
     at: datetime
     certain: bool
-    """Whether it is known that the side at fault does not load what is new; otherwise nobody knows."""
+    """Whether it is known that the side at fault does not get or load what is new in time; otherwise nobody knows."""
     because: str
     """Who is at fault and what is known of it, in words."""
 
@@ -91,20 +91,24 @@ def _allows(root: x509.Certificate, below: int) -> bool:
 def _refusal(shows: Running, judges: Running, why: Why, phase: str, now: datetime) -> Refusal:
     fault = judges if why == "Untrusted" and judges.stays else shows
     sides = (shows,) if why == "Expired" else (shows, judges)
+    both_change = not (shows.stays or judges.stays)
     return Refusal(
         refused=shows.consumer.key,
         by=judges.consumer.key,
         why=why,
         phase=phase,
         at=now,
-        certain=all(one.certain for one in sides if one.stays),
-        because=_because(fault, both_change=not (shows.stays or judges.stays)),
+        certain=all(one.certain for one in sides if one.stays) and not (both_change and fault.consumer.on_node),
+        because=_because(fault, both_change=both_change),
     )
 
 
 def _because(fault: Running, *, both_change: bool) -> str:
     if both_change and fault.consumer.on_node:
-        return f"{fault.consumer.name} has certificates that its nodes ask for, at half of their lives and not earlier"
+        return (
+            f"{fault.consumer.name} has certificates that its nodes ask for, at half of their lives and not earlier; in an "
+            "emergency its pods are evicted one at a time, and how many are by then is not known"
+        )
     if both_change:
         return "no bridge leads from the new root to the old one"
     held_up = fault.consumer.held_up

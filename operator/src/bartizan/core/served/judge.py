@@ -5,7 +5,7 @@ the new one was there, or while there was still time to load it, is not held aga
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -14,6 +14,7 @@ from bartizan.api.v1alpha1 import CertificatePods, EdgeStatus, OnRotation, Resta
 from bartizan.core.conditions import Observation
 from bartizan.core.model import PolicyKey, PolicyView
 from bartizan.core.network.proof import peer_of
+from bartizan.core.pki.cut_off import WHY, CutOff
 from bartizan.core.reasons import Mode
 from bartizan.core.restarts import Step, next_restart
 from bartizan.core.served.issued import Issued, IssuedLeaf
@@ -68,6 +69,8 @@ class ServedInput:
     """The restart that is remembered."""
     refused: str = ""
     """What the API server said to the eviction that was tried last."""
+    cut_off: CutOff = field(default_factory=CutOff)
+    """Whose certificate is of an authority that is not trusted any more."""
     now: datetime
 
 
@@ -152,8 +155,11 @@ def _kind(one: ServedSighting, leaf: IssuedLeaf, seen: ServedInput) -> Serves:
 
 
 def _restart(seen: ServedInput, rule: OnRotation, found: dict[str, Serves]) -> Step:
-    """Return which pod is replaced. Never one that started when the present certificate was there: it would change nothing."""
-    wanted = {}
+    """Return which pod is replaced. Never one that started when the present certificate was there: it would change nothing.
+
+    Whoever distrusts an authority wants those gone that live on it, whatever a policy says of rotations.
+    """
+    wanted = dict.fromkeys(seen.cut_off.replaced, WHY) if seen.mode is not Mode.NOT_GOVERNED else {}
     for pod in seen.pods:
         leaf = seen.issued.to(pod.uid)
         if leaf is None or pod.started is None or seen.mode is Mode.NOT_GOVERNED:
