@@ -1,8 +1,9 @@
 """Remembers which certificate Secrets are contested, and what to put back into them.
 
-What was signed for a contested Secret is written again instead of signing anew: a fight over a Secret must not spend the
-issuance budget, and the pods that mount it should meet one certificate, not a new one with every round. Only Secrets that were
-spoilt are remembered, so the memory costs nothing while nobody interferes; a new leader begins anew.
+What was signed for a spoilt Secret is written again instead of signing anew: a fight over a Secret must not spend the
+issuance budget, and the pods that mount it should meet one certificate, not a new one with every round. Deleting is another
+matter: it is how a person asks for another key, so a deleted Secret is signed for anew until repairs are put off. Only
+Secrets that were spoilt are remembered, so the memory costs nothing while nobody interferes; a new leader begins anew.
 """
 
 from collections.abc import Iterable
@@ -39,8 +40,10 @@ class Contests:
         writers = writers_in_the_way(secret) if secret else deleters
         if not writers:
             return None
-        self._contests[place] = self._contests.get(place, Contest()).met(writers, now)
-        return self._contests[place]
+        contest = self._contests[place] = self._contests.get(place, Contest()).met(writers, now)
+        if secret is None and not contest.contested:
+            self._last.pop(place, None)
+        return contest
 
     def written(self, items: Iterable[KubeObject]) -> None:
         """Note that these Secrets exist: one that is missing at the next look was deleted by somebody."""
@@ -58,7 +61,7 @@ class Contests:
         return _told(policy, contest, outcome, contest.pause) if contest.contested else outcome
 
     def last(self, policy: PolicyView) -> KubeObject | None:
-        """Return what was last written into a Secret that was spoilt since."""
+        """Return what to put back into a Secret that was spoilt; None for one that a person deleted."""
         return self._last.get(_place(policy))
 
     def calm(self, policy: PolicyView, outcome: CertificateOutcome, now: datetime) -> CertificateOutcome:
