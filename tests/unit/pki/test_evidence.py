@@ -27,3 +27,14 @@ def test_probes_get_their_time(quiet):
     ):
         evidence = seen(quiet=quiet, sightings={ISSUING.id: last} if last else {})
         assert bool(in_use([ISSUING], evidence, since=since, now=NOW)) is stays, (since, last)
+
+
+def test_where_nobody_probes_no_probe_is_claimed():
+    """Without a prober it is waited as long, and said why; it is not claimed that something was looked at."""
+    wait = {"since": NOW, "now": NOW}
+    assert in_use([ISSUING], seen(probed=False), **wait) == (
+        "nobody probes what is served (the prober is not installed), and so it waits until 2026-03-01T12:30:00Z all the same",
+    )
+    assert in_use([ISSUING], seen(), **wait) == (
+        "probes have looked for what is served since 2026-03-01T12:00:00Z, and go on until 2026-03-01T12:30:00Z",
+    )
