@@ -29,6 +29,7 @@ class Told:
         self.domain = a_trust_domain(rotation=rotation, **self.more)
 
     more: dict = field(default_factory=dict)
+    events: list = field(default_factory=list)
 
     def plan(self) -> AuthorityPlan:
         """Return what is in force."""
@@ -48,6 +49,7 @@ class Told:
             plan = self.plan()
         step = advance(self.domain, plan, self.seen, self.now)
         writes = plan_trust_domain(self.domain, plan, self.status, self.now, namespace=RELEASE, step=step)
+        self.events += [(one.reason, one.message) for one in writes.events]
         for delete in writes.deletes:
             del self.secrets[delete.ref.name]
         self.status = writes.status.item["status"]

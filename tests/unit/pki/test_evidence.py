@@ -37,3 +37,14 @@ def test_a_certificate_that_has_ended_is_in_nobodys_way():
         "Pod shop/b holds a certificate of issuing authority generation 1",
         "Secret shop/c holds a certificate of issuing authority generation 1",
     )
+
+
+def test_where_nobody_probes_no_probe_is_claimed():
+    """Without a prober it is waited as long, and said why; it is not claimed that something was looked at."""
+    wait = {"since": NOW, "now": NOW}
+    assert in_use([ISSUING], seen(probed=False), **wait) == (
+        "nobody probes what is served (the prober is not installed), and so it waits until 2026-03-01T12:30:00Z all the same",
+    )
+    assert in_use([ISSUING], seen(), **wait) == (
+        "probes have looked for what is served since 2026-03-01T12:00:00Z, and go on until 2026-03-01T12:30:00Z",
+    )

@@ -250,7 +250,8 @@ def test_status_says_all():
         },
     }
     assert plan.status == Apply(item=item, manager="bartizan/status", status=True)
-    assert (plan.deletes, plan.events, plan.requeue_after) == ((), (), PKI.issuing.half_life - NOW)
+    assert (plan.deletes, plan.requeue_after) == ((), PKI.issuing.half_life - NOW)
+    assert [one.reason for one in plan.events] == ["AuthorityMade", "AuthorityMade"]
 
 
 def test_loss_is_told_once_with_the_way_out():

@@ -182,6 +182,15 @@ class Authorities:
             authority = self._signer.make_issuing(view, new.root, generation=new.generation, now=now)
         item = authority_secret(authority, namespace=self._release.namespace)
         await self._writer.apply(Apply(item=item, manager="bartizan/authority"))
+        _log.info(
+            "authority made",
+            trust_domain=view.name,
+            role=authority.role.value,
+            generation=authority.generation,
+            authority=authority.id,
+            not_after=authority.not_after.isoformat(),
+            reason=new.message,
+        )
 
     async def _secret(self, name: str) -> KubeObject | None:
         ref = ObjectRef(api_version=SECRET.api_version, kind=SECRET.kind, namespace=self._release.namespace, name=name)

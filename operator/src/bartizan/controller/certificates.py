@@ -14,6 +14,7 @@ from bartizan.controller.contests import Contests
 from bartizan.controller.errors import UnstableDecisionError
 from bartizan.controller.external import ExternalIssuance
 from bartizan.controller.issuance import Turns
+from bartizan.controller.issued import tell_issued
 from bartizan.controller.ledger import Ledger
 from bartizan.controller.meter import Meter
 from bartizan.controller.outcomes import held, kept, waiting
@@ -250,6 +251,7 @@ class Certificates:
             )
         await self._record(policy, verdict.leaf, signer)
         self._meter.issued(decision.reason)
+        tell_issued(policy, verdict.leaf, decision.reason)
         self._waiting_since.pop(policy.key, None)
         apply = Apply(item=secret, manager="bartizan/certificates", force=decision.force)
         return self._contests.repaired(policy, secret, kept(request, verdict, (apply,)), now)

@@ -140,7 +140,14 @@ class Controller:
         release, meter = self._place.release, self._meter
         pods = PodCertificates(self.world, self._certificates, self._ledger, tell=self._enqueue_settled)
         known, own, quiet = self._secrets.known, self._place.prober, self._place.quiet
-        evidence = EvidenceSource(self.world, self._ledger, secrets_known=known, more_targets=pods.targets, quiet=quiet)
+        evidence = EvidenceSource(
+            self.world,
+            self._ledger,
+            secrets_known=known,
+            more_targets=pods.targets,
+            quiet=quiet,
+            probed=bool(own),
+        )
         return Reconciler(
             world=self.world,
             api=api,

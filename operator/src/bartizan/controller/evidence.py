@@ -40,16 +40,19 @@ class EvidenceSource:
         secrets_known: Callable[[str], bool],
         more_targets: MoreTargets = no_more,
         quiet: timedelta = QUIET,
+        probed: bool = True,
     ) -> None:
         """`secrets_known(namespace)` says whether the Secrets of a namespace can be read and have been.
 
-        An authority stays until no probe has been shown a certificate of it for `quiet`.
+        An authority stays until no probe has been shown a certificate of it for `quiet`; `probed` says whether there is a
+        prober at all.
         """
         self._world = world
         self._ledger = ledger
         self._secrets_known = secrets_known
         self._more_targets = more_targets
         self._quiet = quiet
+        self._probed = probed
         self._read: dict[tuple[str, str], tuple[str, Target]] = {}
 
     async def begin(self, domain: TrustDomainView) -> None:
@@ -81,6 +84,7 @@ class EvidenceSource:
             complete_since=book.since,
             sightings=last_served(_by_key_id(plan), self._world.probed.authorities()),
             quiet=self._quiet,
+            probed=self._probed,
         )
 
     def _policies(self, domain: TrustDomainView) -> list[PolicyView]:

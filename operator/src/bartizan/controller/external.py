@@ -16,6 +16,7 @@ from bartizan.api.names import KubeObject
 from bartizan.api.v1alpha1 import Issuer
 from bartizan.controller.contests import Contests
 from bartizan.controller.issuance import Turns
+from bartizan.controller.issued import tell_issued
 from bartizan.controller.meter import External, Meter
 from bartizan.controller.outcomes import kept, waiting
 from bartizan.core.emit import fingerprint
@@ -104,6 +105,7 @@ class ExternalIssuance:
         assert isinstance(published, Keep)  # noqa: S101 -- looked at before it was to be published
         self._meter.external(domain.spec.issuer.kind, "issued")
         self._meter.issued(decision.reason)
+        tell_issued(standing.policy, published.leaf, decision.reason)
         apply = Apply(item=secret, manager=_MANAGER, force=decision.force)
         outcome = kept(_request(standing), published, (apply,))
         return self.contests.repaired(standing.policy, secret, outcome, standing.now)

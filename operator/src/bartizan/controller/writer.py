@@ -5,8 +5,11 @@ server answers goes straight into the picture, so that the next look does not pl
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
+import structlog
+
+from bartizan.api.kinds import TRUST_DOMAIN
 from bartizan.api.names import KubeObject
 from bartizan.controller.errors import NotLeaderError
 from bartizan.controller.meter import Meter
@@ -14,6 +17,8 @@ from bartizan.core.plan import Apply, Delete, Event, FieldManager, Plan
 from bartizan.core.restarts import Evict
 from bartizan.kube.api import KubeApi
 from bartizan.kube.errors import KubeError
+
+_log: Final = structlog.get_logger("bartizan.writer")
 
 
 class Recorder(Protocol):
@@ -61,6 +66,7 @@ class Writer:
             return (error,)
         for event in plan.events:
             self.check()
+            _tell(event)
             await self._recorder.record(event)
         return ()
 
@@ -127,3 +133,10 @@ class Writer:
             raise NotLeaderError(
                 "the Lease is held by another replica, or could not be renewed: nothing more is written"
             )
+
+
+def _tell(event: Event) -> None:
+    """Log what has happened to a trust domain: Events are gone after an hour, and an audit comes later."""
+    if event.about.kind == TRUST_DOMAIN.kind:
+        say = _log.warning if event.type == "Warning" else _log.info
+        say("trust domain", trust_domain=event.about.name, reason=event.reason, message=event.message)

@@ -51,6 +51,8 @@ class Evidence:
     """When a probe was last shown a certificate of an authority (id)."""
     quiet: timedelta = QUIET
     """How long no probe may have been shown one before the authority goes."""
+    probed: bool = True
+    """Whether anybody probes."""
 
 
 def bundle_id(pem: str | bytes) -> str:
@@ -93,11 +95,16 @@ def in_use(going: Iterable[Authority], evidence: Evidence, *, since: datetime, n
         if key in ids and seen + evidence.quiet > now
     ]
     if now < since + evidence.quiet:
-        reasons.append(
-            f"probes have looked for what is served since {_moment(since)}, and go on until "
-            f"{_moment(since + evidence.quiet)}"
-        )
+        reasons.append(_looking(evidence, since))
     return _listed(reasons)
+
+
+def _looking(evidence: Evidence, since: datetime) -> str:
+    """Return what is waited for before it is held that nothing is served; without a prober it is waited all the same."""
+    end = _moment(since + evidence.quiet)
+    if evidence.probed:
+        return f"probes have looked for what is served since {_moment(since)}, and go on until {end}"
+    return f"nobody probes what is served (the prober is not installed), and so it waits until {end} all the same"
 
 
 def _unwritten(authorities: Iterable[Authority], complete_since: datetime, now: datetime) -> datetime | None:

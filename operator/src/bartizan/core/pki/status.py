@@ -6,10 +6,11 @@ from typing import Final, Literal
 from bartizan.api.kinds import SECRET, TRUST_DOMAIN
 from bartizan.api.names import KubeObject
 from bartizan.api.v1alpha1 import AuthorityStatus, CertificateStatus, RotationStatus, TrustDomainStatus
-from bartizan.core.conditions import Observation, changed, laid_over, read_conditions
+from bartizan.core.conditions import Observation, laid_over, read_conditions
 from bartizan.core.model import ObjectRef, TrustDomainView
 from bartizan.core.pki.authority import Authority
 from bartizan.core.pki.external.roots import read_roots
+from bartizan.core.pki.happened import happened
 from bartizan.core.pki.leaf import LeafView, public_key_id, renewal_time
 from bartizan.core.pki.listing import listed
 from bartizan.core.pki.losing import lost_message
@@ -19,8 +20,6 @@ from bartizan.core.pki.wishes_heard import remembered, wishes_heard
 from bartizan.core.plan import LOOK_AGAIN, SOON, Apply, Delete, Event, Plan
 from bartizan.core.reasons import ConditionType, Reason
 
-_EVENTFUL: Final = frozenset({Reason.CA_KEY_LOST, Reason.INVALID_SPEC, Reason.CANNOT_BE_DONE})
-"""What somebody has to set right."""
 _WATCHFUL: Final = timedelta(seconds=15)
 """How often it is looked whether a rotation can go on."""
 
@@ -66,10 +65,9 @@ def plan_trust_domain(
         "status": status.model_dump(mode="json", by_alias=True, exclude_none=True),
     }
     about = ObjectRef(api_version=TRUST_DOMAIN.api_version, kind=TRUST_DOMAIN.kind, namespace="", name=view.name)
-    news = (one for one in changed(read_conditions({"status": previous}), status.conditions) if one.reason in _EVENTFUL)
     events = (
-        Event(about=about, uid=view.uid, type="Warning", reason=one.reason, message=one.message, action="Sign")
-        for one in news
+        Event(about=about, uid=view.uid, type=one.type, reason=one.reason, message=one.message, action="Sign")
+        for one in happened(previous, status)
     )
     return Plan(
         deletes=tuple(
