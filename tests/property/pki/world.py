@@ -36,7 +36,7 @@ class World:
     status: dict = field(default_factory=dict)
     secret: dict | None = None
     bundles: list = field(default_factory=list)
-    """Pairs of the moment a bundle was first seen in the Secret and its text."""
+    """What the Secret held, each time it was written: the bundle, and the last moment of the certificate beside it."""
     issues: list = field(default_factory=list)
     """Reason and share of the life of the certificate replaced."""
     minted: list = field(default_factory=list)
@@ -143,8 +143,7 @@ class World:
     def publish(self, item, bundle):
         """Put the policy's Secret in place."""
         self.secret = item
-        if not self.bundles or self.bundles[-1][1] != bundle:
-            self.bundles.append((self.now, bundle))
+        self.bundles.append((bundle, read_certificate(item).not_after))
 
     def check(self):
         """Assert what must hold at every moment: valid, inside its authority, trusted by every peer's bundle."""
@@ -157,7 +156,5 @@ class World:
             )
 
     def bundles_in_use(self):
-        """Return every bundle that a peer may hold which reads it again only when it renews its own certificate."""
-        ends = [moment for moment, _ in self.bundles[1:]] + [None]
-        oldest = self.now - self.lifetime
-        return [text for (_, text), end in zip(self.bundles, ends, strict=True) if end is None or end >= oldest]
+        """Return every bundle that a peer may hold which read it with its own certificate, and never again until that ends."""
+        return {text for text, end in self.bundles if end >= self.now}
