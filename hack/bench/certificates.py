@@ -208,13 +208,16 @@ def _spaces(count: int) -> list[KubeObject]:
 
 
 def _policies(count: int) -> list[KubeObject]:
-    """Policies that ask for an identity and nothing else."""
+    """Policies that ask for an identity in a Secret and nothing else."""
     return [
         {
             "apiVersion": POLICY.api_version,
             "kind": POLICY.kind,
             "metadata": {"name": f"svc-{number:05d}", "namespace": f"certs-{number // PER_NAMESPACE:03d}"},
-            "spec": {"workload": {"selector": {"matchLabels": {"app": f"svc-{number:05d}"}}}},
+            "spec": {
+                "workload": {"selector": {"matchLabels": {"app": f"svc-{number:05d}"}}},
+                "mtls": {"delivery": "Secret"},
+            },
         }
         for number in range(count)
     ]
@@ -253,13 +256,14 @@ def _result(waves: list[Wave]) -> Result:
         name="certificates",
         title="Certificates: 500 to 10,000, from nothing and all anew",
         method=(
-            f"Control plane alone; policies that ask for an identity and nothing else, {PER_NAMESPACE} in each namespace, "
-            "which warn, so that no NetworkPolicies are written. The policies are there before the controller's process "
-            "starts under the chart's ServiceAccount. *From nothing* runs from when it leads until a watch has told the last "
-            "policy's CertificateReady; then a rotation of the issuing authority is requested, and *all anew at once* runs "
-            "from the moment at which its certificates are due until the last policy tells its new serial; its CPU and "
-            "requests count from the request on. Every serial is checked to be new and nobody else's. CPU is user and system "
-            "time; RSS is the kernel's high-water mark, and the second row's holds the first one's."
+            f"Control plane alone; policies that ask for an identity in a Secret and nothing else, {PER_NAMESPACE} in each"
+            " namespace, which warn, so that no NetworkPolicies are written. The policies are there before the controller"
+            " starts as a process under the chart's ServiceAccount. *From nothing* runs from when it leads until a watch "
+            "has told the last policy's CertificateReady; then a rotation of the issuing authority is requested, and *all"
+            " anew at once* runs from the moment at which its certificates are due until the last policy tells its new "
+            "serial; its CPU and requests count from the request on. Every serial is checked to be new and nobody else's."
+            " CPU is user and system time; RSS is the kernel's high-water mark, and the second row's holds the first "
+            "one's."
         ),
         tables=(speeds, calls),
         remarks=("Controller, API server, etcd and the bench share the cores.",),

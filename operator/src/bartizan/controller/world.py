@@ -26,6 +26,7 @@ from bartizan.controller.owners import owner_of
 from bartizan.controller.probed import Probed
 from bartizan.controller.ranges import NodeRanges, stored_ranges
 from bartizan.controller.rollouts import Rollouts
+from bartizan.controller.sections import Sections
 from bartizan.controller.surroundings import SurroundingsPicture
 from bartizan.controller.trusted import RotationNews
 from bartizan.controller.workloads import Workloads
@@ -47,7 +48,7 @@ from bartizan.core.model import (
 )
 from bartizan.core.network.fqdn import called_names, wanted_names
 from bartizan.core.pki.profile import hangs_on
-from bartizan.core.views import Unreadable, read_namespace, read_policy, read_service, read_trust_domain, serves_dns
+from bartizan.core.views import Unreadable, read_namespace, read_service, read_trust_domain, serves_dns
 from bartizan.kube.store import Store
 
 
@@ -62,6 +63,7 @@ class World:
         self._system = frozenset({*SYSTEM_NAMESPACES, release_namespace})
         self._policies: dict[PolicyKey, PolicyView | InvalidPolicy] = {}
         self._callers = Callers(self._policies)
+        self._sections = Sections()
         self.probed = Probed()
         self._namespaces: dict[str, NamespaceView] = {}
         self._services: dict[tuple[str, str], ServiceView] = {}
@@ -191,7 +193,7 @@ class World:
         if item and before and (before.uid, before.generation) == _version(item):
             near = self._callers.around({key}) if news else set()
             return frozenset(policy_key(other) for other in near | {key})
-        after = read_policy(item) if item else None
+        after = self._sections.read(item) if item else None
         around = self._callers.changed(key, before, after)
         if after:
             self._policies[key] = after
