@@ -30,6 +30,8 @@ from bartizan.shell.settings import ControllerSettings, controller_settings
 from bartizan.shell.telemetry import PrometheusMeter, serve_telemetry
 
 _log: Final = structlog.get_logger("bartizan.shell")
+_PAGE: Final = 100
+"""Objects of a collection that are read at once, everything in them: of policies some four megabytes."""
 _END_WITHIN: Final = 25.0
 """Seconds an orderly end may take: below the pod's 30 s of grace, after which the kernel ends it."""
 
@@ -65,7 +67,7 @@ async def _run(settings: ControllerSettings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    api = await Client.connect(settings.kubeconfig, keep=lambda item: kept(slim(item)))
+    api = await Client.connect(settings.kubeconfig, page=_PAGE, keep=lambda item: kept(slim(item)))
     meter, clock = PrometheusMeter(), SystemClock()
 
     def sources(_: World, intake: Intake) -> Sequence[EventSource]:
