@@ -12,15 +12,7 @@ from bartizan.api.names import BASELINE_NETWORK_POLICY, DEFAULT_NAME, SYSTEM_NAM
 from bartizan.controller.callers import Callers
 from bartizan.controller.floors import Floors
 from bartizan.controller.kept import kept, policy_of
-from bartizan.controller.keys import (
-    SERVING_KEY,
-    SINGLE_KEYS,
-    Key,
-    Subject,
-    namespace_key,
-    policy_key,
-    trust_domain_key,
-)
+from bartizan.controller.keys import SERVING_KEY, SINGLE_KEYS, Key, Subject, namespace_key, policy_key, trust_domain_key
 from bartizan.controller.mounted import Mounted
 from bartizan.controller.owners import owner_of
 from bartizan.controller.probed import Probed
