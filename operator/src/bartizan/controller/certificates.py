@@ -18,10 +18,10 @@ from bartizan.controller.issued import tell_issued
 from bartizan.controller.ledger import Ledger
 from bartizan.controller.meter import Meter
 from bartizan.controller.outcomes import held, kept, waiting
+from bartizan.controller.upholding import MANAGER, put_back, upheld
 from bartizan.controller.world import World
 from bartizan.core.model import PolicyKey, PolicyView, Snapshot, TrustDomainView
 from bartizan.core.observations import certificate as observed_as
-from bartizan.core.ownership import upkeep, without_intruders
 from bartizan.core.pki.authority import Authority, authority_label
 from bartizan.core.pki.decide import CertificateInput, Issue, Keep, Refuse, decide, usable_until
 from bartizan.core.pki.examine import IssueReason
@@ -117,7 +117,9 @@ class Certificates:
             wait = SOON if decision.reason is Reason.PENDING else LOOK_AGAIN
             return waiting(decision.reason, decision.message, look_after=wait)
         if isinstance(decision, Keep):
-            return self._upheld(request, decision)
+            self._turns.drop(policy.key)
+            self._waiting_since.pop(policy.key, None)
+            return upheld(self._contests, request, decision)
         if authorities.signer is None:
             self._meter.not_issued("NoAuthority")
             return self.no_signer(domain, authorities)
@@ -187,38 +189,14 @@ class Certificates:
         self._cache[domain.name] = _Cached(versions, now + _CACHED_FOR, plan)
         return plan
 
-    def _upheld(self, request: CertificateInput, decision: Keep) -> CertificateOutcome:
-        """Return the outcome of a good certificate, with what has to be put right around it."""
-        policy, observed, now = request.policy, request.secret or {}, request.now
-        self._turns.drop(policy.key)
-        self._waiting_since.pop(policy.key, None)
-        applies = without_intruders(decision.desired, observed, manager="bartizan/certificates") or upkeep(
-            decision.desired, request.secret, manager="bartizan/certificates"
-        )
-        outcome = kept(request, decision, applies)
-        if not applies:
-            return self._contests.calm(policy, outcome, now)
-        contest = self._contests.met(policy, request.secret, now)
-        if later := self._contests.put_off(policy, contest, outcome, now):
-            return later
-        return self._contests.repaired(policy, decision.desired, outcome, now)
-
     async def _renewed(
         self, request: CertificateInput, decision: Issue, authorities: AuthorityPlan
     ) -> CertificateOutcome:
         """Return the outcome where another certificate is needed: put back, signed, or waiting for its turn."""
-        policy, now = request.policy, request.now
-        contest = self._contests.met(policy, request.secret, now)
-        last = decide(replace(request, secret=self._contests.last(policy))) if contest else None
-        again = None
-        if isinstance(last, Keep):
-            apply = Apply(item=last.desired, manager="bartizan/certificates", force=decision.force)
-            again = kept(request, last, (apply,))
-        if later := self._contests.put_off(policy, contest, again, now):
-            return later
-        if again:
-            return self._contests.repaired(policy, again.applies[0].item, again, now)
-        if not self._turns.take(policy.key, usable_until(decision)):
+        back = put_back(self._contests, request, decision, lambda secret: decide(replace(request, secret=secret)))
+        if back:
+            return back
+        if not self._turns.take(request.policy.key, usable_until(decision)):
             return self._in_line(request, decision)
         return await self._issued(request, decision, authorities)
 
@@ -253,7 +231,7 @@ class Certificates:
         self._meter.issued(decision.reason)
         tell_issued(policy, verdict.leaf, decision.reason)
         self._waiting_since.pop(policy.key, None)
-        apply = Apply(item=secret, manager="bartizan/certificates", force=decision.force)
+        apply = Apply(item=secret, manager=MANAGER, force=decision.force)
         return self._contests.repaired(policy, secret, kept(request, verdict, (apply,)), now)
 
     async def _record(self, policy: PolicyView, leaf: LeafView, signer: Authority) -> None:

@@ -19,10 +19,10 @@ from bartizan.controller.issuance import Turns
 from bartizan.controller.issued import tell_issued
 from bartizan.controller.meter import External, Meter
 from bartizan.controller.outcomes import kept, waiting
+from bartizan.controller.upholding import MANAGER, put_back, upheld
 from bartizan.core.emit import fingerprint
 from bartizan.core.model import PolicyKey, PolicyView, Snapshot, TrustDomainView
 from bartizan.core.observations import certificate as observed_as
-from bartizan.core.ownership import upkeep, without_intruders
 from bartizan.core.pki.decide import CertificateInput, Issue, Keep, Refuse, usable_until
 from bartizan.core.pki.external.accept import Broken, Rule, accept
 from bartizan.core.pki.external.asking import Failed, Signed, SigningRequest
@@ -52,7 +52,6 @@ from bartizan.signers.protocol import RemoteSigner
 from bartizan.signers.requests import signing_request
 
 _log: Final = structlog.get_logger("bartizan.external")
-_MANAGER: Final = "bartizan/certificates"
 _RESULTS: Final[dict[Reason, External]] = {
     Reason.ISSUER_DENIED: "denied",
     Reason.ISSUED_CERTIFICATE_REFUSED: "refused",
@@ -93,8 +92,14 @@ class ExternalIssuance:
             return waiting(decision.reason, decision.message, look_after=wait)
         if isinstance(decision, Keep):
             self.dropped(policy.key)
-            return self._upheld(standing, decision)
-        return self._put_back(standing, decision) or await self._renewed(standing, domain, decision)
+            return upheld(self.contests, _request(standing), decision)
+        back = put_back(
+            self.contests,
+            _request(standing),
+            decision,
+            lambda spoilt: decide_external(replace(standing, secret=spoilt)),
+        )
+        return back or await self._renewed(standing, domain, decision)
 
     async def _renewed(self, standing: Standing, domain: TrustDomainView, decision: Issue) -> CertificateOutcome:
         step = await self._pursue(standing, domain, decision)
@@ -106,35 +111,9 @@ class ExternalIssuance:
         self._meter.external(domain.spec.issuer.kind, "issued")
         self._meter.issued(decision.reason)
         tell_issued(standing.policy, published.leaf, decision.reason)
-        apply = Apply(item=secret, manager=_MANAGER, force=decision.force)
+        apply = Apply(item=secret, manager=MANAGER, force=decision.force)
         outcome = kept(_request(standing), published, (apply,))
         return self.contests.repaired(standing.policy, secret, outcome, standing.now)
-
-    def _upheld(self, standing: Standing, decision: Keep) -> CertificateOutcome:
-        """Return the outcome of a good certificate, with the writes that put the rest of its Secret right."""
-        policy, now = standing.policy, standing.now
-        applies = without_intruders(decision.desired, standing.secret or {}, manager=_MANAGER) or upkeep(
-            decision.desired, standing.secret, manager=_MANAGER
-        )
-        outcome = kept(_request(standing), decision, applies)
-        if not applies:
-            return self.contests.calm(policy, outcome, now)
-        contest = self.contests.met(policy, standing.secret, now)
-        later = self.contests.put_off(policy, contest, outcome, now)
-        return later or self.contests.repaired(policy, decision.desired, outcome, now)
-
-    def _put_back(self, standing: Standing, decision: Issue) -> CertificateOutcome | None:
-        """Return the outcome where somebody spoils the Secret: what was in it is put back, and nobody is asked for more."""
-        policy, now = standing.policy, standing.now
-        contest = self.contests.met(policy, standing.secret, now)
-        last = decide_external(replace(standing, secret=self.contests.last(policy))) if contest else None
-        again = None
-        if isinstance(last, Keep):
-            apply = Apply(item=last.desired, manager=_MANAGER, force=decision.force)
-            again = kept(_request(standing), last, (apply,))
-        if later := self.contests.put_off(policy, contest, again, now):
-            return later
-        return self.contests.repaired(policy, again.applies[0].item, again, now) if again else None
 
     def dropped(self, policy: PolicyKey) -> None:
         """Forget a policy that is gone or has what it needs, and the key of its open request with it."""
@@ -182,7 +161,7 @@ class ExternalIssuance:
         present = decide_external(standing, due=False)
         if not isinstance(present, Keep):
             return waiting(reason, message, look_after=look_after)
-        outcome = self._upheld(standing, present)
+        outcome = upheld(self.contests, _request(standing), present)
         ends = f"the present certificate ends {present.leaf.not_after:%Y-%m-%dT%H:%M:%SZ}"
         if reason in _NEEDS_A_PERSON:
             observation = observed_as("False", reason, f"{message}; {ends}")
