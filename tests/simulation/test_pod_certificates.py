@@ -20,6 +20,7 @@ from bartizan.core.injection.volume import identity_volume
 from bartizan.core.model import ObjectRef
 from bartizan.core.pki.evidence import Target, bundle_id
 from bartizan.kube.errors import UnavailableError
+from bartizan.shell.telemetry import PrometheusMeter
 from bartizan.testing import a_namespace, a_pod, a_policy
 from unit.pki.requests import KEYS, STUB
 
@@ -93,8 +94,8 @@ def entry(cluster):
 def capable(rig):
     """The factory of clusters that serve the kinds of pod certificates."""
 
-    def made(*items, version=V1, node=None):
-        return rig(a_namespace(), node or a_node(), *items, served={version: BOTH})
+    def made(*items, version=V1, node=None, **more):
+        return rig(a_namespace(), node or a_node(), *items, served={version: BOTH}, **more)
 
     return made
 
@@ -119,6 +120,21 @@ async def test_a_pod_gets_a_certificate_and_no_secret_is_made(capable, version):
         assert (found["delivery"], found["keyExposure"]) == ("PodCertificate", "none")
         assert counted(cluster) == (1, 1)
         assert condition(cluster) == ("True", "IssuedToPods")
+
+
+async def test_certificates_of_pods_are_counted_apart(capable):
+    """One that a node asked for counts once, under its own delivery; one that cannot be written down counts as a failure first."""
+    meter = PrometheusMeter()
+    async with capable(a_policy(), running(), meter=meter) as cluster:
+        cluster.kube.fail_next(
+            UnavailableError("away"), matching=lambda call: (call.verb, call.kind.kind) == ("apply", "ConfigMap")
+        )
+        asked(cluster)
+        await cluster.settle(10)
+        value = meter.registry.get_sample_value
+        issued = {"reason": "PodRequest", "delivery": "PodCertificate"}
+        assert value("bartizan_certificates_issued_total", issued) == 1
+        assert value("bartizan_certificate_issuance_failures_total", {"reason": "NotRecorded"}) == 1
 
 
 async def test_a_pod_without_a_policy_is_denied_but_not_at_once(capable):

@@ -227,27 +227,39 @@ class Certificates:
             raise UnstableDecisionError(
                 f"the certificate just issued for {policy.namespace}/{policy.name} would not be kept: {verdict.message}"
             )
-        await self._record(policy, verdict.leaf, signer)
+        await self.record(_row(policy, verdict.leaf, signer))
         self._meter.issued(decision.reason)
         tell_issued(policy, verdict.leaf, decision.reason)
         self._waiting_since.pop(policy.key, None)
         apply = Apply(item=secret, manager=MANAGER, force=decision.force)
         return self._contests.repaired(policy, secret, kept(request, verdict, (apply,)), now)
 
-    async def _record(self, policy: PolicyView, leaf: LeafView, signer: Authority) -> None:
-        row = LedgerRow(
-            trust_domain=policy.spec.identity.trust_domain,
-            serial=leaf.serial,
-            authority=signer.id,
-            subject=f"{policy.namespace}/{policy.account}",
-            holder=policy.uid,
-            not_after=leaf.not_after,
-        )
+    async def record(self, row: LedgerRow) -> None:
+        """Write down in the ledger what was signed, before it is published.
+
+        Raises:
+            KubeError, NotLeaderError, LedgerBusyError: it could not be written down; it is to be thrown away.
+        """
         try:
             await self._ledger.record(row)
         except Exception:
             self._meter.not_issued("NotRecorded")
             raise
+
+    def issued_to_pod(self) -> None:
+        """Count a certificate that a node asked for."""
+        self._meter.issued("PodRequest", "PodCertificate")
+
+
+def _row(policy: PolicyView, leaf: LeafView, signer: Authority) -> LedgerRow:
+    return LedgerRow(
+        trust_domain=policy.spec.identity.trust_domain,
+        serial=leaf.serial,
+        authority=signer.id,
+        subject=f"{policy.namespace}/{policy.account}",
+        holder=policy.uid,
+        not_after=leaf.not_after,
+    )
 
 
 def unreachable(namespace: str, *, settled: bool) -> CertificateOutcome:

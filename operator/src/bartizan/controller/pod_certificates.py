@@ -106,14 +106,14 @@ class PodCertificates:
         signer = authorities.signer
         if signer is None:
             return self._certificates.no_signer(domain, authorities)
-        known = await self._known(policy, domain, now)
+        known, secrets = await self._known(policy, domain, now), self._secrets(policy)
         observed = PodsObserved(
             total=len(known),
             on_current_authority=sum(one is not None and one.authority == signer.id for one in known.values()),
-            secrets=self._secrets(policy),
+            secrets=secrets,
             referred=frozenset(
                 item["metadata"]["name"]
-                for item in self._secrets(policy)
+                for item in secrets
                 if self._world.mounted.refers(policy.namespace, item["metadata"]["name"])
             ),
             injected=self._injected(policy),
@@ -156,7 +156,7 @@ class PodCertificates:
         assert signer is not None  # noqa: S101 -- the decision asks for it
         leaf = sign_for_key(answer.profile, answer.key, signer, span=answer.span, now=now)
         apply = issued(item, (leaf, *authorities.chain_of(signer)), now=now)
-        await self._ledger.record(
+        await self._certificates.record(
             LedgerRow(
                 trust_domain=answer.domain.name,
                 serial=format(leaf.serial_number, "x"),
@@ -166,6 +166,7 @@ class PodCertificates:
                 not_after=leaf.not_valid_after_utc,
             )
         )
+        self._certificates.issued_to_pod()
         _log.info("issued", request=f"{request.namespace}/{request.name}", pod=request.pod, policy=answer.policy.name)
         return Plan(applies=(apply,))
 
