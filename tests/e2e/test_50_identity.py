@@ -8,11 +8,13 @@ import subprocess
 import time
 
 import pytest
+from cryptography import x509
 
 from waiting import eventually
 
 pytestmark = pytest.mark.node
-SERVER = """
+HOST = "tls-server.finance.svc"
+SERVICE = """
 apiVersion: bartizan.dev/v1alpha1
 kind: ServiceSecurityPolicy
 metadata: {name: tls-server, namespace: finance}
@@ -32,7 +34,8 @@ metadata: {name: tls-server, namespace: finance}
 spec:
   selector: {app: tls-server}
   ports: [{port: 9443}]
----
+"""
+SERVER = """
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: tls-server, namespace: finance}
@@ -57,6 +60,15 @@ spec:
 """
 
 
+def _names(shop) -> list[str]:
+    """Return the host names in the certificate that was issued."""
+    if (secret := shop.get("secret", "tls-server-tls", "finance")) is None:
+        return []
+    leaf = x509.load_pem_x509_certificate(base64.b64decode(secret["data"]["tls.crt"]))
+    names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return names.get_values_for_type(x509.DNSName)
+
+
 def _free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -65,6 +77,9 @@ def _free_port() -> int:
 
 def test_a_pod_serves_with_its_own_certificate(shop) -> None:
     """A server that only knows the mount path presents the issued leaf, and a client that trusts the bundle accepts it."""
+    shop.kubectl("apply", "--server-side", "-f", "-", stdin=SERVICE)
+    # This server reads its files once: it has to begin with those that name its Service.
+    eventually(lambda: HOST in _names(shop))
     shop.kubectl("apply", "--server-side", "-f", "-", stdin=SERVER)
     shop.kubectl("wait", "--for=condition=Available", "deploy/tls-server", "-n", "finance", "--timeout=90s")
     secret = shop.get("secret", "tls-server-tls", "finance")
@@ -83,7 +98,7 @@ def test_a_pod_serves_with_its_own_certificate(shop) -> None:
     finally:
         forward.terminate()
         forward.wait(timeout=10)
-        shop.kubectl("delete", "--wait=false", "-f", "-", stdin=SERVER)
+        shop.kubectl("delete", "--wait=false", "-f", "-", stdin=f"{SERVICE}---{SERVER}")
     assert hashlib.sha256(served).hexdigest() == hashlib.sha256(leaf).hexdigest()
 
 
@@ -92,7 +107,7 @@ def _handshake(port: int, bundle: str) -> bytes | None:
     try:
         with (
             socket.create_connection(("127.0.0.1", port), timeout=5) as plain,
-            context.wrap_socket(plain, server_hostname="tls-server.finance.svc") as tls,
+            context.wrap_socket(plain, server_hostname=HOST) as tls,
         ):
             return tls.getpeercert(binary_form=True)
     except (ConnectionError, TimeoutError, ssl.SSLEOFError):

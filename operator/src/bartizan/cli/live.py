@@ -50,14 +50,19 @@ async def cluster_objects(kubeconfig: Path | None) -> list[KubeObject]:
 
 
 async def read_objects(api: KubeApi) -> list[KubeObject]:
-    """Return the objects of each kind in `READ`; a kind that the cluster does not have has none."""
+    """Return the objects of each kind in `READ`; a kind that the cluster does not have has none.
+
+    The kinds are listed one after another. What is of a Namespace that came or went in between is left out, so that all
+    that is returned can have been there at one moment.
+    """
     items: list[KubeObject] = []
     for kind in READ:
         try:
             items += (await api.list(kind)).items
         except NotFoundError:
             continue
-    return items
+    there = {item["metadata"]["name"] for item in items if item["kind"] == NAMESPACE.kind}
+    return [item for item in items if item["metadata"].get("namespace", "") in {"", *there}]
 
 
 def of_the_shell() -> Path | None:
