@@ -11,7 +11,7 @@ import typer
 
 from bartizan.cli import main as cli
 
-HEAVY = ("pydantic", "yaml", "aiohttp", "kopf", "kubernetes", "cryptography")
+HEAVY = ("pydantic", "yaml", "aiohttp", "kubernetes", "cryptography")
 
 
 def run(*args: str) -> subprocess.CompletedProcess[str]:

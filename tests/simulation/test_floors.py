@@ -82,7 +82,9 @@ def test_dns_outlives_the_floors():
     world = World(release_namespace="bartizan-system")
     intake = Intake(world, lambda _: None)
     intake.seen(a_baseline(dns=DNS))
-    intake.gone(a_baseline(dns=DNS))
+    ref = ObjectRef.of(a_baseline(dns=DNS))
+    world.store.delete(ref)
+    intake.changed(ref)
     snapshot = world.snapshot()
     network = snapshot.baseline.network
     assert (snapshot.baseline_missing, network.internet, network.dns.namespace) == (True, "Forbid", "dns")

@@ -35,6 +35,10 @@ START = datetime.fromisoformat("2026-03-01T12:00:00+00:00")
 DOMAIN = "prod.example.com"
 
 
+async def _nothing_else() -> None:
+    """No Secret bears the name but those in the picture."""
+
+
 class CrashError(Exception):
     """The controller was killed."""
 
@@ -146,14 +150,15 @@ class Process:
         snapshot = self.world.snapshot()
         policy = snapshot.policies[key]
         secret = self.world.item(SECRET, policy.namespace, policy.spec.secret_name(policy.name))
-        outcome = await self.certificates.outcome(policy, secret, snapshot, self.clock.now())
+        outcome = await self.certificates.outcome(policy, secret, snapshot, self.clock.now(), find=_nothing_else)
         self.due.append(outcome.look_after or timedelta(hours=1))
         for apply in outcome.applies:
             await self.writer.apply(apply)
 
     async def _see(self) -> None:
         for kind in (NAMESPACE, POLICY, TRUST_DOMAIN, SECRET):
-            self.intake.listed(kind, await self.kube.list(kind))
+            for ref in self.world.store.replace(kind, (await self.kube.list(kind)).items):
+                self.intake.changed(ref)
 
 
 @dataclass(frozen=True)

@@ -281,7 +281,7 @@ def test_only_names_that_matter_are_asked_for():
         a_policy("test/orders", egress=[{"to": {"fqdn": "b.example.com"}, "ports": [{"port": 443}]}]),
         modes={"test": Mode.AUDIT},
     )
-    assert wanted_names(world) == {"a.example.com"}
+    assert wanted_names(world.policies.values(), world) == {"a.example.com"}
 
 
 WRONG_WAY = {

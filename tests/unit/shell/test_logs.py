@@ -60,11 +60,11 @@ def test_every_line_is_json_whoever_logs(logs):
     """Our own lines and those of libraries come out as JSON objects, redacted alike; what is below the level does not."""
     structlog.get_logger("bartizan.test").info("done", key="policy shop/orders")
     structlog.get_logger("bartizan.test").debug("not told")
-    logging.getLogger("kopf.something").warning("stream failed with %s", PEM)
-    logging.getLogger("kopf.something").info("not told")
+    logging.getLogger("aiohttp.something").warning("stream failed with %s", PEM)
+    logging.getLogger("aiohttp.something").info("not told")
     lines = [json.loads(line) for line in logs.getvalue().splitlines()]
     assert [(line["event"].split(REDACTED)[0], line["level"], line["logger"]) for line in lines] == [
         ("done", "info", "bartizan.test"),
-        ("stream failed with ", "warning", "kopf.something"),
+        ("stream failed with ", "warning", "aiohttp.something"),
     ]
     assert "BEGIN PRIVATE" not in logs.getvalue()

@@ -4,9 +4,10 @@ Signing makes a key, so it is no pure decision; it stands between two of them. W
 once more before it is written: a rule that does not accept its own result would otherwise issue without end.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeAlias
 
 from bartizan.api.kinds import SECRET, TRUST_DOMAIN
 from bartizan.api.names import DEFAULT_NAME, TRUST_DOMAIN_LABEL, KubeObject
@@ -20,7 +21,7 @@ from bartizan.controller.meter import Meter
 from bartizan.controller.outcomes import held, kept, waiting
 from bartizan.controller.upholding import MANAGER, put_back, upheld
 from bartizan.controller.world import World
-from bartizan.core.model import PolicyKey, PolicyView, Snapshot, TrustDomainView
+from bartizan.core.model import ObjectRef, PolicyKey, PolicyView, Snapshot, TrustDomainView
 from bartizan.core.observations import certificate as observed_as
 from bartizan.core.pki.authority import Authority, authority_label
 from bartizan.core.pki.decide import CertificateInput, Issue, Keep, Refuse, decide, usable_until
@@ -36,6 +37,7 @@ from bartizan.core.reasons import Reason
 from bartizan.signers.errors import SignerError
 from bartizan.signers.protocol import Signer
 
+Find: TypeAlias = Callable[[], Awaitable[KubeObject | None]]  # asks for whatever bears the name of a policy's Secret
 ACCESS_PATIENCE: Final = timedelta(seconds=10)
 """How long access to a namespace's Secrets may take before it is a condition: a RoleBinding needs under a second to count."""
 _PATIENCE: Final = timedelta(seconds=10)
@@ -55,7 +57,8 @@ _CACHED_FOR: Final = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class _Cached:
-    versions: tuple[str, ...]
+    versions: tuple[str, dict[ObjectRef, tuple[str, str]]]
+    """The TrustDomain's, and all Secrets' beside which those of its authorities are."""
     until: datetime
     plan: AuthorityPlan
 
@@ -88,9 +91,12 @@ class Certificates:
         self._cache: dict[str, _Cached] = {}
 
     async def outcome(
-        self, policy: PolicyView, secret: KubeObject | None, snapshot: Snapshot, now: datetime
+        self, policy: PolicyView, secret: KubeObject | None, snapshot: Snapshot, now: datetime, *, find: Find
     ) -> CertificateOutcome:
-        """Return what becomes of the policy's certificate. `secret` is whatever bears the Secret's name.
+        """Return what becomes of the policy's certificate.
+
+        `secret` is what the picture holds under the Secret's name: one with our labels. Whatever else bears the name, `find`
+        asks the API server for, which is done once, before something is written.
 
         Raises:
             UnstableDecisionError: the decision does not accept what was signed for it.
@@ -100,7 +106,9 @@ class Certificates:
         if not isinstance(domain, TrustDomainView):
             return domain
         if domain.spec.external and self._external:
-            return await self._external.outcome(policy, domain, secret, snapshot, now)
+            return await self._external.outcome(policy, domain, secret or await find(), snapshot, now)
+        if secret is None and self._contests.known(policy):
+            secret = await find()
         authorities = self.authorities(domain, now)
         profile = leaf_profile(policy, domain, snapshot.services, snapshot.baseline)
         request = CertificateInput(
@@ -113,17 +121,21 @@ class Certificates:
             draining=authorities.draining,
         )
         decision = decide(request)
-        if isinstance(decision, Refuse):
-            wait = SOON if decision.reason is Reason.PENDING else LOOK_AGAIN
-            return waiting(decision.reason, decision.message, look_after=wait)
-        if isinstance(decision, Keep):
-            self._turns.drop(policy.key)
-            self._waiting_since.pop(policy.key, None)
-            return upheld(self._contests, request, decision)
+        if not isinstance(decision, Issue):
+            return self._stands(request, decision)
         if authorities.signer is None:
             self._meter.not_issued("NoAuthority")
             return self.no_signer(domain, authorities)
-        return await self._renewed(request, decision, authorities)
+        return await self._renewed(request, decision, authorities, find)
+
+    def _stands(self, request: CertificateInput, decision: Keep | Refuse) -> CertificateOutcome:
+        """Return the outcome where nothing is to be signed."""
+        self._turns.drop(request.policy.key)
+        if isinstance(decision, Refuse):
+            wait = SOON if decision.reason is Reason.PENDING else LOOK_AGAIN
+            return waiting(decision.reason, decision.message, look_after=wait)
+        self._waiting_since.pop(request.policy.key, None)
+        return upheld(self._contests, request, decision)
 
     @property
     def contested(self) -> tuple[tuple[str, str], ...]:
@@ -175,22 +187,23 @@ class Certificates:
     def authorities(self, domain: TrustDomainView, now: datetime) -> AuthorityPlan:
         """Return the authorities of a trust domain as last seen; what there is to make is not made here."""
         item = self._world.item(TRUST_DOMAIN, "", domain.name) or {"metadata": {}}
+        held = self._world.store.versions(SECRET, self._world.release_namespace)
+        versions = (item["metadata"].get("resourceVersion", ""), held)
+        cached = self._cache.get(domain.name)
+        if cached and cached.versions == versions and now < cached.until:
+            return cached.plan
         label = authority_label(domain.name)
         secrets = [
             secret
             for secret in self._world.store.list(SECRET, namespace=self._world.release_namespace)
             if (secret["metadata"].get("labels") or {}).get(TRUST_DOMAIN_LABEL) == label
         ]
-        versions = tuple(one["metadata"].get("resourceVersion", "") for one in (item, *secrets))
-        cached = self._cache.get(domain.name)
-        if cached and cached.versions == versions and now < cached.until:
-            return cached.plan
         plan = plan_authorities(domain, secrets, item.get("status") or {}, now)
         self._cache[domain.name] = _Cached(versions, now + _CACHED_FOR, plan)
         return plan
 
     async def _renewed(
-        self, request: CertificateInput, decision: Issue, authorities: AuthorityPlan
+        self, request: CertificateInput, decision: Issue, authorities: AuthorityPlan, find: Find
     ) -> CertificateOutcome:
         """Return the outcome where another certificate is needed: put back, signed, or waiting for its turn."""
         back = put_back(self._contests, request, decision, lambda secret: decide(replace(request, secret=secret)))
@@ -198,6 +211,12 @@ class Certificates:
             return back
         if not self._turns.take(request.policy.key, usable_until(decision)):
             return self._in_line(request, decision)
+        if request.secret is None and (found := await find()):
+            request = replace(request, secret=found)
+            again = decide(request)
+            if not isinstance(again, Issue):
+                return self._stands(request, again)
+            decision = again
         return await self._issued(request, decision, authorities)
 
     def _in_line(self, request: CertificateInput, decision: Issue) -> CertificateOutcome:

@@ -60,6 +60,10 @@ class Contests:
         self._last[place] = item
         return _told(policy, contest, outcome, contest.pause) if contest.contested else outcome
 
+    def known(self, policy: PolicyView) -> bool:
+        """Whether there is or was a Secret: one that the picture does not hold was deleted, or its labels were taken away."""
+        return _place(policy) in self._written
+
     def last(self, policy: PolicyView) -> KubeObject | None:
         """Return what to put back into a Secret that was spoilt; None for one that a person deleted."""
         return self._last.get(_place(policy))

@@ -1,7 +1,4 @@
-"""The sources of what kopf is not asked for: access, the authorities' Secrets, what runs, and what is around.
-
-They run beside kopf because they need what it does not offer: label selectors, namespaces, and a store of their own.
-"""
+"""The sources that every controller has: access, the authorities' Secrets, what runs, and what is around."""
 
 from bartizan.api.kinds import ROLE, ROLE_BINDING, SECRET
 from bartizan.controller.intake import Intake

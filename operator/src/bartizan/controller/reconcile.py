@@ -6,6 +6,7 @@ nobody foresaw is logged with its traceback and tried later as well.
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 import structlog
@@ -209,8 +210,9 @@ class Reconciler:
         in_secret = chosen.delivery is Delivery.SECRET
         outcome = None
         if in_secret or self._world.mounted.refers(policy.namespace, name):
-            secret = await self._found(SECRET, policy.namespace, name)
-            outcome = await self._certificates.outcome(policy, secret, snapshot, now)
+            find = partial(self._found, SECRET, policy.namespace, name)
+            secret = self._world.item(SECRET, policy.namespace, name)
+            outcome = await self._certificates.outcome(policy, secret, snapshot, now, find=find)
         return outcome if in_secret and outcome else await self._pods.outcome(policy, chosen, outcome, snapshot, now)
 
     def _plan_namespace(self, key: Key) -> Plan:

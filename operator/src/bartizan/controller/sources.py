@@ -1,7 +1,6 @@
-"""Sources of events: reflectors of our own, the resync that repairs what another source missed, and Secrets by namespace.
+"""Sources of events: reflectors, one for each kind, and Secrets by namespace.
 
-A source only brings objects in; it decides nothing. Kopf is one more source (`bartizan.shell.handlers`); the controller cannot
-tell them apart, and the tests use reflectors.
+A source only brings objects in; it decides nothing. docs/adr/0012 says why they are not a framework's.
 """
 
 import asyncio
@@ -60,9 +59,7 @@ WATCHED: Final[tuple[tuple[Kind, str], ...]] = (
 )
 """What is watched in the whole cluster, and by which label selector; policies last, so that a first look knows the rest."""
 AROUND: Final[tuple[tuple[Kind, str], ...]] = ((POD, ""), (INGRESS, ""))
-"""What gaps are found in besides. Too many to be listed every minute: only reflectors of our own follow them."""
-RESYNC: Final = timedelta(seconds=60)
-"""How often everything watched is listed: the longest a deletion that a source missed goes unnoticed."""
+"""What gaps are found in besides."""
 _PROBE_FIRST: Final = timedelta(milliseconds=250)
 _PROBE_MOST: Final = timedelta(seconds=10)
 
@@ -109,46 +106,6 @@ class ReflectorSource:
         """Return once every kind was listed."""
         for reflector in self._reflectors:
             await reflector.wait_synced()
-
-
-class Resync:
-    """Lists everything every minute. With it, a source that misses an event is late instead of wrong."""
-
-    def __init__(
-        self,
-        api: KubeApi,
-        intake: Intake,
-        *,
-        kinds: Iterable[tuple[Kind, str]] = WATCHED,
-        period: timedelta = RESYNC,
-        clock: Clock,
-    ) -> None:
-        """List `kinds` now and then every `period`."""
-        self._api = api
-        self._intake = intake
-        self._kinds = tuple(kinds)
-        self._period = period
-        self._clock = clock
-        self._synced = asyncio.Event()
-
-    async def run(self) -> None:
-        """List until cancelled; an API server that is away is asked again later."""
-        pause = _PROBE_FIRST
-        while True:
-            try:
-                for kind, selector in self._kinds:
-                    self._intake.listed(kind, await self._api.list(kind, label_selector=selector))
-            except KubeError as error:
-                pause = min(self._period, pause * 2)
-                _log.warning("resync failed", error=str(error), wait_seconds=pause.total_seconds())
-            else:
-                self._synced.set()
-                pause = self._period
-            await self._clock.sleep(pause)
-
-    async def wait_synced(self) -> None:
-        """Return once everything was listed."""
-        await self._synced.wait()
 
 
 class CertificateSecrets:

@@ -54,6 +54,7 @@ class World:
         self.release_namespace = release_namespace
         self._system = frozenset({*SYSTEM_NAMESPACES, release_namespace})
         self._policies: dict[PolicyKey, PolicyView | InvalidPolicy] = {}
+        self._calling: dict[PolicyKey, PolicyView] = {}
         self._callers = Callers(self._policies)
         self._sections = Sections()
         self.probed = Probed()
@@ -95,14 +96,13 @@ class World:
 
     def wanted_names(self) -> frozenset[str]:
         """Return the DNS names whose addresses matter."""
-        return wanted_names(self.snapshot())
+        return wanted_names(self._calling.values(), self.snapshot())
 
     def name_resolved(self, resolved: ResolvedName) -> frozenset[Key]:
         """Take in what DNS says of a name and return who has to look."""
         self._names[resolved.name] = resolved
         self._snapshot = None
-        callers = (key for key, view in self.snapshot().policies.items() if resolved.name in called_names(view))
-        return frozenset(map(policy_key, callers))
+        return frozenset(policy_key(key) for key, view in self._calling.items() if resolved.name in called_names(view))
 
     def name_forgotten(self, name: str) -> None:
         """Let go of a name that nobody wants."""
@@ -187,6 +187,9 @@ class World:
             return frozenset(policy_key(other) for other in near | {key})
         after = self._sections.read(item) if item else None
         around = self._callers.changed(key, before, after)
+        self._calling.pop(key, None)
+        if isinstance(after, PolicyView) and called_names(after):
+            self._calling[key] = after
         if after:
             self._policies[key] = after
         else:

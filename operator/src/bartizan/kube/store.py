@@ -1,6 +1,6 @@
 """The local copy of the cluster that decisions are gathered from, one writer per kind and namespace: its reflector.
 
-Kopf's indices keep what vanished while a watch was down; here a fresh listing replaces everything, and says what changed.
+What vanished while a watch was down must not live on: a fresh listing replaces everything, and says what changed.
 """
 
 from collections import OrderedDict

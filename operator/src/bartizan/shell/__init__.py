@@ -1,1 +1,1 @@
-"""Process start-up: settings, telemetry, kopf as event source, wiring."""
+"""Process start-up: settings, telemetry, wiring."""

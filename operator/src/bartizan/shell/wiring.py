@@ -15,7 +15,7 @@ from bartizan.controller.controller import Controller
 from bartizan.controller.intake import Intake
 from bartizan.controller.kept import kept
 from bartizan.controller.place import Place
-from bartizan.controller.sources import EventSource, Resync
+from bartizan.controller.sources import EventSource, ReflectorSource
 from bartizan.controller.world import World
 from bartizan.core.gaps.pods import slim
 from bartizan.errors import BartizanError
@@ -24,7 +24,6 @@ from bartizan.kube.clock import SystemClock
 from bartizan.kube.events import EventRecorder
 from bartizan.kube.lease import Leadership
 from bartizan.resolve.dns import DnsResolver
-from bartizan.shell.handlers import KopfSource
 from bartizan.shell.logs import configure_logs
 from bartizan.shell.settings import ControllerSettings, controller_settings
 from bartizan.shell.telemetry import PrometheusMeter, serve_telemetry
@@ -70,9 +69,8 @@ async def _run(settings: ControllerSettings) -> None:
     api = await Client.connect(settings.kubeconfig, page=_PAGE, keep=lambda item: kept(slim(item)))
     meter, clock = PrometheusMeter(), SystemClock()
 
-    def sources(_: World, intake: Intake) -> Sequence[EventSource]:
-        resync = Resync(api, intake, clock=clock)
-        return (resync, KopfSource(intake, after=resync, clock=clock))
+    def sources(world: World, intake: Intake) -> Sequence[EventSource]:
+        return (ReflectorSource(api, world, intake, clock=clock),)
 
     controller = Controller(
         api,

@@ -82,11 +82,11 @@ def refusal(name: str, snapshot: Snapshot) -> tuple[Reason, str] | None:
     return None
 
 
-def wanted_names(snapshot: Snapshot) -> frozenset[str]:
+def wanted_names(policies: Iterable[PolicyView], snapshot: Snapshot) -> frozenset[str]:
     """Return the names whose addresses matter: those that an enforced policy may call by address."""
     return frozenset(
         name
-        for policy in snapshot.policies.values()
+        for policy in policies
         if snapshot.mode(policy.namespace) is Mode.ENFORCE
         for name in called_names(policy)
         if not name.startswith("*.") and not name.endswith(CLUSTER_NAMES)

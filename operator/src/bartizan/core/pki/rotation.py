@@ -12,6 +12,7 @@ would cut every workload off from every other. What can still sign goes on signi
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from cryptography import x509
 
@@ -33,9 +34,9 @@ ACTING = frozenset({"Activated", "Draining", "Retirable", "Retired"})
 """The phases in which the authority that comes may sign."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class AuthorityPlan:
-    """What to do about a trust domain's authorities, and what can be used meanwhile."""
+    """What to do about a trust domain's authorities, and what can be used meanwhile. Chains and bundle are made once."""
 
     record: RotationStatus
     """How far the rotation is, as written down."""
@@ -70,12 +71,12 @@ class AuthorityPlan:
         """What peers are to trust; a root whose key is lost is trusted until it ends."""
         return self.trust.bundle
 
-    @property
+    @cached_property
     def bundle_pem(self) -> str:
         """The trust bundle."""
         return to_pem(self.bundle)
 
-    @property
+    @cached_property
     def chains(self) -> tuple[tuple[x509.Certificate, ...], ...]:
         """What may follow a certificate in tls.crt: one chain for each authority in `issuing`."""
         return tuple(self.chain_of(authority) for authority in self.issuing)
