@@ -1,6 +1,7 @@
 """The controller's issuance budget: what waits for it, in which order, and what does not."""
 
 import itertools
+from collections import Counter
 from datetime import timedelta
 
 from bartizan.api.kinds import NETWORK_POLICY, POLICY, SECRET
@@ -116,3 +117,19 @@ async def test_what_all_wait_for_comes_first_at_a_start(rig):
         assert kinds.count("RoleBinding") == len(places)
         last = len(kinds) - 1 - kinds[::-1].index("RoleBinding")
         assert last < kinds.index(POLICY.kind)
+
+
+async def test_a_name_is_asked_for_once_and_only_before_it_is_written(rig):
+    """However long a policy waits for its turn, the API server is asked once whether its Secret's name is taken."""
+    async with rig(a_namespace(), issuance_rate=1) as cluster:
+        asked, get = Counter(), cluster.kube.get
+
+        async def counted(ref):
+            asked.update([ref.name] if ref.kind == "Secret" else [])
+            return await get(ref)
+
+        cluster.kube.get = counted
+        for name in NAMES:
+            cluster.kube.put(a_policy(name))
+        await cluster.settle(14)
+        assert asked == {f"{name}-tls": 1 for name in NAMES}

@@ -96,7 +96,11 @@ class Desk:
         self.world = World(release_namespace=RELEASE)
         self.see(self.domain())
         self.writer = Writer(
-            self.kube, recorder=Recorder(), may_write=lambda: self.leads, seen=self.see, meter=self.meter
+            self.kube,
+            recorder=Recorder(),
+            may_write=lambda: self.leads,
+            seen=lambda item, *_: self.see(item),
+            meter=self.meter,
         )
         turns = Turns(SystemClock(), lambda _: None, rate=100_000)
         ledger = Ledger(self.kube, namespace=RELEASE, clock=SystemClock(), may_write=lambda: self.leads, aside=in_place)

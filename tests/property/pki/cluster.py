@@ -118,7 +118,9 @@ class Process:
         self.kube, self.clock = kube, clock
         self.world = World(release_namespace=RELEASE)
         self.intake = Intake(self.world, lambda _key: None)
-        self.writer = Writer(kube, recorder=Silent(), may_write=lambda: True, seen=self.intake.seen, meter=NoMeter())
+        self.writer = Writer(
+            kube, recorder=Silent(), may_write=lambda: True, seen=self.intake.answered, meter=NoMeter()
+        )
         self.ledger = Ledger(kube, namespace=RELEASE, clock=clock, may_write=lambda: True, aside=in_place)
         signer = BuiltinSigner()
         turns = Turns(clock, lambda _key: None, rate=1000)

@@ -133,7 +133,7 @@ class Controller:
     def _writing(self, api: KubeApi, intake: Intake, recorder: Recorder) -> Writer:
         leadership = self._leadership
         return Writer(
-            api, recorder=recorder, may_write=lambda: leadership.is_leader, seen=intake.seen, meter=self._meter
+            api, recorder=recorder, may_write=lambda: leadership.is_leader, seen=intake.answered, meter=self._meter
         )
 
     def _reconciling(self, api: KubeApi, writer: Writer) -> Reconciler:

@@ -10,7 +10,9 @@ from bartizan.api.names import KubeObject
 from bartizan.controller.keys import Key
 from bartizan.controller.order import by_urgency
 from bartizan.controller.world import World
+from bartizan.core.echo import as_meant
 from bartizan.core.model import ObjectRef
+from bartizan.core.plan import Apply
 
 
 class Intake:
@@ -25,6 +27,13 @@ class Intake:
         """An object exists and looks like this."""
         if self._world.store.apply(item):
             self.changed(ObjectRef.of(item))
+
+    def answered(self, answer: KubeObject, apply: Apply, by: Key | None) -> None:
+        """The API server answered a write of our own so; `by` has not to look for what was meant to the letter."""
+        ref = ObjectRef.of(answer)
+        known = by and as_meant(apply, self._world.store.get(ref), answer)
+        if self._world.store.apply(answer):
+            self._queue(self._world.changed(ref) - ({by} if by and known else frozenset()))
 
     def changed(self, ref: ObjectRef) -> None:
         """The object at `ref` came, changed or went, and the store knows: for sources that write to the store themselves."""

@@ -12,12 +12,7 @@ from typing import Final
 import structlog
 
 from bartizan.api.kinds import NETWORK_POLICY, POLICY, POLICY_INDEX, ROLE, ROLE_BINDING, SECRET, TRUST_DOMAIN, Kind
-from bartizan.api.names import (
-    INDEX_NAME,
-    KubeObject,
-    api_access_name,
-    network_policy_name,
-)
+from bartizan.api.names import INDEX_NAME, KubeObject, api_access_name, network_policy_name
 from bartizan.controller.authorities import Authorities, plan_unreadable
 from bartizan.controller.beside import Beside
 from bartizan.controller.certificates import ACCESS_PATIENCE, Certificates, unreachable
@@ -29,6 +24,7 @@ from bartizan.controller.served import Served
 from bartizan.controller.world import World
 from bartizan.controller.writer import Writer
 from bartizan.core.access import AccessObserved
+from bartizan.core.echo import final
 from bartizan.core.isolation import PolicyObserved
 from bartizan.core.model import InvalidPolicy, ObjectRef, PolicyKey, PolicyView, Snapshot
 from bartizan.core.namespace import ACCESS_NAME, PROBES_NAME, NamespaceObserved, ServiceAccountRef, plan_namespace
@@ -140,7 +136,9 @@ class Reconciler:
             self._patient_since.pop(where, None)
         rollouts.begins(where, plan)
         try:
-            errors = await self._writer.carry_out(plan)
+            errors = await self._writer.carry_out(
+                plan, by=key if final(plan) and self._served.indifferent(where) else None
+            )
         finally:
             rollouts.ends(where)
         if not errors:

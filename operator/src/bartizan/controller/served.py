@@ -113,6 +113,13 @@ class Served:
             now=now,
         )
 
+    def indifferent(self, key: PolicyKey) -> bool:
+        """Whether nothing is to be done about the policy's pods once a new certificate is in its Secret."""
+        policy = self._world.policy(key)
+        if not isinstance(policy, PolicyView) or self._probed or policy.spec.mtls.on_rotation.strategy == "Restart":
+            return False
+        return not self._world.mounted.certificates(key, signer_name(policy.spec.identity.trust_domain))
+
     def _cut_off(self, policy: PolicyView, now: datetime) -> CutOff:
         """Return whose own certificate nobody accepts any more; one that has ended does not count."""
         domain = self._world.trust_domain(policy.spec.identity.trust_domain)

@@ -12,6 +12,7 @@ import structlog
 from bartizan.api.kinds import TRUST_DOMAIN
 from bartizan.api.names import KubeObject
 from bartizan.controller.errors import NotLeaderError
+from bartizan.controller.keys import Key
 from bartizan.controller.meter import Meter
 from bartizan.core.plan import Apply, Delete, Event, FieldManager, Plan
 from bartizan.core.restarts import Evict
@@ -37,18 +38,20 @@ class Writer:
         *,
         recorder: Recorder,
         may_write: Callable[[], bool],
-        seen: Callable[[KubeObject], None],
+        seen: Callable[[KubeObject, Apply, Key | None], None],
         meter: Meter,
     ) -> None:
-        """Write through `api` while `may_write()`; hand the answers to `seen`."""
+        """Write through `api` while `may_write()`; hand each answer to `seen`, with what was applied and for which key."""
         self._api = api
         self._recorder = recorder
         self._may_write = may_write
         self._seen = seen
         self._meter = meter
 
-    async def carry_out(self, plan: Plan) -> tuple[KubeError, ...]:
+    async def carry_out(self, plan: Plan, *, by: Key | None = None) -> tuple[KubeError, ...]:
         """Do what the plan says, in its order; return what the API server refused.
+
+        `by` is a key that need not look again where its writes come back as they were meant.
 
         A refused apply does not keep the others back (a NetworkPolicy in the way must not stop a certificate's renewal), but
         nothing is deleted and no success is told then.
@@ -56,13 +59,13 @@ class Writer:
         Raises:
             NotLeaderError: the Lease is lost; the rest of the plan is somebody else's.
         """
-        refused = [error for apply in plan.applies if (error := await self._try(apply))]
+        refused = [error for apply in plan.applies if (error := await self._try(apply, by))]
         if refused:
             return tuple(refused)
         for delete in plan.deletes:
             if error := await self._try(delete):
                 return (error,)
-        if plan.status and (error := await self._try(plan.status)):
+        if plan.status and (error := await self._try(plan.status, by)):
             return (error,)
         for event in plan.events:
             self.check()
@@ -70,7 +73,7 @@ class Writer:
             await self._recorder.record(event)
         return ()
 
-    async def apply(self, apply: Apply) -> KubeObject:
+    async def apply(self, apply: Apply, *, by: Key | None = None) -> KubeObject:
         """Apply one object and return it as it then is.
 
         Raises:
@@ -80,7 +83,7 @@ class Writer:
         self.check()
         answer = await self._api.apply(apply.item, manager=apply.manager, force=apply.force, status=apply.status)
         self._meter.wrote(apply.item["kind"], apply.manager)
-        self._seen(answer)
+        self._seen(answer, apply, by)
         return answer
 
     async def evict(self, evict: Evict) -> None:
@@ -117,10 +120,10 @@ class Writer:
         await self._api.delete(delete.ref, uid=delete.uid)
         self._meter.wrote(delete.ref.kind, "delete")
 
-    async def _try(self, write: Apply | Delete) -> KubeError | None:
+    async def _try(self, write: Apply | Delete, by: Key | None = None) -> KubeError | None:
         try:
             if isinstance(write, Apply):
-                await self.apply(write)
+                await self.apply(write, by=by)
             else:
                 await self.delete(write)
         except KubeError as error:
