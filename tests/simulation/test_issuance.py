@@ -125,7 +125,7 @@ async def test_a_name_is_asked_for_once_and_only_before_it_is_written(rig):
         asked, get = Counter(), cluster.kube.get
 
         async def counted(ref):
-            asked.update([ref.name] if ref.kind == "Secret" else [])
+            asked.update([ref.name] if (ref.kind, ref.namespace) == ("Secret", "shop") else [])
             return await get(ref)
 
         cluster.kube.get = counted
