@@ -11,7 +11,10 @@ SPEC = {"containers": [{"name": "app", "image": "registry.example/app:1"}]}
 
 async def test_eviction_of_what_is_not_there_is_success(place):
     """A pod that went meanwhile needs no eviction."""
-    await place.api.evict(ObjectRef.of(place.an_object(POD, "nobody")), uid="u-1")
+    ref = ObjectRef.of(place.an_object(POD, "nobody"))
+    await place.api.evict(ref, uid="u-1")
+    with pytest.raises(NotFoundError):
+        await place.api.get(ref)
 
 
 async def test_eviction_spares_another_pod_of_the_name(place):

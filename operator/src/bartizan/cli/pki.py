@@ -18,6 +18,7 @@ from bartizan.cli.epilog import epilog
 from bartizan.cli.pki_options import (
     RELEASE,
     Kubeconfig,
+    Lines,
     Release,
     TrustDomain,
     Wait,
@@ -106,9 +107,7 @@ def rotate(
     trust_domain: TrustDomain = DEFAULT_NAME,
     wait: Wait = False,
     yes: Yes = False,
-    output: Annotated[
-        str, typer.Option("--output", "-o", help="yaml: write nothing, print the lines to commit.")
-    ] = "text",
+    output: Lines = "text",
     release_namespace: Release = RELEASE,
     kubeconfig: Kubeconfig = None,
 ) -> None:
@@ -149,9 +148,7 @@ def distrust(
     trust_domain: TrustDomain = DEFAULT_NAME,
     wait: Wait = False,
     yes: Yes = False,
-    output: Annotated[
-        str, typer.Option("--output", "-o", help="yaml: write nothing, print the lines to commit.")
-    ] = "text",
+    output: Lines = "text",
     release_namespace: Release = RELEASE,
     kubeconfig: Kubeconfig = None,
 ) -> None:

@@ -28,6 +28,9 @@ Yes: TypeAlias = Annotated[bool, typer.Option("--yes", help="Do not ask; needed 
 Wait: TypeAlias = Annotated[
     bool, typer.Option("--wait", help="Follow the phases to the end. Whoever stops watching stops nothing.")
 ]
+Lines: TypeAlias = Annotated[
+    str, typer.Option("--output", "-o", help="yaml: write nothing, print the lines to commit.")
+]
 RELEASE = "bartizan-system"
 
 

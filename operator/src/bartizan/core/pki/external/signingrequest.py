@@ -13,7 +13,7 @@ from bartizan.api.names import MANAGED_BY, MANAGED_BY_LABEL, POLICY_LABEL, POLIC
 from bartizan.api.v1alpha1 import CSRSigner
 from bartizan.core.model import PolicyKey
 from bartizan.core.pki.external.asking import Answer, Failed, Pending, SigningRequest
-from bartizan.core.pki.external.certificaterequest import said, signed
+from bartizan.core.pki.external.certificaterequest import USAGES, said, signed
 from bartizan.core.pki.pem import encoded
 from bartizan.core.reasons import Reason
 
@@ -21,7 +21,6 @@ NAME_PREFIX: Final = "bartizan."
 """What every request of ours begins with; the chart's guard lets the controller delete no other."""
 LEAST_LIFETIME: Final = timedelta(minutes=10)
 """The shortest `expirationSeconds` that Kubernetes takes."""
-USAGES: Final = ("digital signature", "client auth", "server auth")
 
 
 def signing_request(issuer: CSRSigner, request: SigningRequest) -> KubeObject:

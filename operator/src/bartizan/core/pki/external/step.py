@@ -6,7 +6,7 @@ doubles from a minute to an hour (from ten seconds, where the issuer could not b
 time asks no more than every ten seconds.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
@@ -113,14 +113,7 @@ def failed(attempt: Attempt, failure: Failed, now: datetime) -> GiveUp:
     failures = attempt.failures + 1
     passing = failure.reason is Reason.ISSUER_FAILED
     wait = back_off(failures, FIRST_WAIT_FOR_ISSUER if passing else FIRST_WAIT)
-    after = Attempt(
-        asked_for=attempt.asked_for,
-        asked_at=attempt.asked_at,
-        request=None,
-        failures=failures,
-        failed=failure,
-        again_at=now + wait,
-    )
+    after = replace(attempt, request=None, failures=failures, failed=failure, again_at=now + wait)
     return GiveUp(attempt=after, news=True, look_after=wait)
 
 
