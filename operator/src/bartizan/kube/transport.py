@@ -1,5 +1,7 @@
 """One HTTP request to the API server: authentication, limits, JSON, and errors in our own words."""
 
+import asyncio
+import contextlib
 import socket
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
@@ -9,6 +11,7 @@ from typing import Any, Final
 import aiohttp
 import orjson
 
+from bartizan.api.kinds import LEASE
 from bartizan.kube.clock import Clock
 from bartizan.kube.credentials import Credentials
 from bartizan.kube.errors import Call, KubeError, UnauthorizedError, UnavailableError, from_status
@@ -19,6 +22,8 @@ _CONNECT: Final = 10.0
 """Seconds for TCP and TLS; a healthy API server needs milliseconds."""
 _ANSWER: Final = 30.0
 """Seconds for a whole request; the API server itself gives up webhooks and etcd at 10 to 30."""
+_AT_ONCE: Final = 16
+"""Requests under way at once, watches aside. More only wait in the API server, and each connection costs 300 KiB here."""
 _WATCH_MARGIN: Final = timedelta(seconds=10)
 """What a watch may last beyond the server's own deadline before it counts as dead."""
 _KEEPALIVE: Final = (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3), ("TCP_USER_TIMEOUT", 60_000))
@@ -42,6 +47,7 @@ class Transport:
         self._credentials = credentials
         self._limit = limit
         connector = aiohttp.TCPConnector(ssl=credentials.tls(), limit=0, socket_factory=_socket)
+        self._slots = asyncio.Semaphore(_AT_ONCE)
         self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
     @classmethod
@@ -63,12 +69,14 @@ class Transport:
         headers = {} if body is None else {"Content-Type": content_type}
         data = None if body is None else orjson.dumps(body)
         request = _Request(call, method, path, query or {}, data, headers)
-        try:
-            return await self._send(request)
-        except UnauthorizedError:
-            if not await self._credentials.renew():
-                raise
-            return await self._send(request)
+        # The Lease stands in no line: who may write must not hang on how much there is to write.
+        async with contextlib.nullcontext() if call.kind == LEASE else self._slots:
+            try:
+                return await self._send(request)
+            except UnauthorizedError:
+                if not await self._credentials.renew():
+                    raise
+                return await self._send(request)
 
     async def _send(self, request: _Request) -> Any:
         timeout = aiohttp.ClientTimeout(total=_ANSWER, connect=_CONNECT)

@@ -24,6 +24,7 @@ from bartizan.kube.clock import SystemClock
 from bartizan.kube.events import EventRecorder
 from bartizan.kube.lease import Leadership
 from bartizan.resolve.dns import DnsResolver
+from bartizan.shell.buffers import small_tls_buffers
 from bartizan.shell.logs import configure_logs
 from bartizan.shell.settings import ControllerSettings, controller_settings
 from bartizan.shell.telemetry import PrometheusMeter, serve_telemetry
@@ -43,6 +44,7 @@ def run_controller(environ: Mapping[str, str]) -> None:
     """
     settings = controller_settings(environ)
     configure_logs(settings.log_level)
+    small_tls_buffers()
     if settings.kubeconfig:
         os.environ["KUBECONFIG"] = str(settings.kubeconfig)
     with first_refusal():

@@ -1,0 +1,97 @@
+"""What goes wrong under a storm: nobody is home, the API server restarts, every replica is killed in turn."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+import cluster as harness
+from chaos.storm import RATE, Tally, a_storm
+from demo.install import NAMESPACE as SYSTEM
+
+Scene = Callable[[harness.Cluster], Awaitable[Tally]]
+_COMPONENTS: Final = ("controller", "webhook")
+_READY: Final = "--timeout=180s"
+_REST: Final = 3.0
+"""Seconds of storm before and after what goes wrong, so that a scene begins and ends in order."""
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """How long the scenes are."""
+
+    away: float
+    """Seconds for which controller and webhook are scaled to nothing."""
+    restarts: int
+    """How often the API server is restarted."""
+
+
+SHORT: Final = Lengths(away=20, restarts=2)
+FULL: Final = Lengths(away=600, restarts=10)
+"""What issue and documentation speak of."""
+
+
+async def nobody_home(target: harness.Cluster, seconds: float) -> Tally:
+    """Scale controller and webhook to nothing for so long, and back."""
+    try:
+        for component in _COMPONENTS:
+            await _scale(target, component, 0)
+        async with a_storm(target.kubeconfig) as tally:
+            await asyncio.sleep(seconds)
+    finally:
+        for component in _COMPONENTS:
+            await _scale(target, component, 2)
+    return tally
+
+
+async def api_server_restarts(target: harness.Cluster, times: int) -> Tally:
+    """Restart the API server so often, one time after another."""
+    async with a_storm(target.kubeconfig) as tally:
+        for _ in range(times):
+            await asyncio.sleep(_REST)
+            await asyncio.to_thread(target.restart_apiserver)
+        await asyncio.sleep(_REST)
+    return tally
+
+
+async def replicas_killed(target: harness.Cluster) -> Tally:
+    """Kill every pod of bartizan, each when the one before has a successor."""
+    async with a_storm(target.kubeconfig) as tally:
+        await asyncio.sleep(_REST)
+        for component in _COMPONENTS:
+            for name in await _names(target, component):
+                await _kubectl(target, "delete", "pod", name, "-n", SYSTEM, "--grace-period=0", "--force")
+                await _ready(target, component)
+        await asyncio.sleep(_REST)
+    return tally
+
+
+def asked_at_least(seconds: float) -> int:
+    """Return how many pods a storm of so many seconds must have tried, were it half as fast as it should be."""
+    return int(seconds * RATE / 2)
+
+
+async def _scale(target: harness.Cluster, component: str, replicas: int) -> None:
+    label = f"app.kubernetes.io/component={component}"
+    await _kubectl(target, "scale", "deploy", "-n", SYSTEM, "-l", label, f"--replicas={replicas}")
+    await _ready(target, component)
+    if replicas == 0:
+        await _kubectl(target, "wait", "--for=delete", "pod", "-n", SYSTEM, "-l", label, "--timeout=60s")
+
+
+async def _ready(target: harness.Cluster, component: str) -> None:
+    label = f"app.kubernetes.io/component={component}"
+    await _kubectl(target, "rollout", "status", "deploy", "-n", SYSTEM, "-l", label, _READY)
+
+
+async def _names(target: harness.Cluster, component: str) -> list[str]:
+    label = f"app.kubernetes.io/component={component}"
+    found = json.loads(await _kubectl(target, "get", "pods", "-n", SYSTEM, "-l", label, "-o", "json"))
+    return [item["metadata"]["name"] for item in found["items"]]
+
+
+async def _kubectl(target: harness.Cluster, *words: str) -> str:
+    return (await asyncio.to_thread(target.kubectl, *words)).stdout
