@@ -37,7 +37,9 @@ def main(arguments: list[str]) -> int:
     try:
         if demo(["--name", name, "--provider", "local"]):
             return 2
-        found = asyncio.run(_measured(harness.up(name), scenes.SHORT if chosen.short else scenes.FULL))
+        found = asyncio.run(
+            _measured(harness.up(name, node=True, provider="local"), scenes.SHORT if chosen.short else scenes.FULL)
+        )
     except harness.ClusterError as problem:
         say(f"the storms could not be run: {problem}")
         return 2
