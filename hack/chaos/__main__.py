@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -15,7 +16,6 @@ from bench.result import Result, section
 from bench.result import Table as Written
 from chaos import scenes
 from chaos.storm import RATE, Tally
-from demo.__main__ import main as demo
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reference" / "chaos.md"
 _HEAD = """# Storms
@@ -35,8 +35,9 @@ def main(arguments: list[str]) -> int:
     chosen = parser.parse_args(arguments)
     load, name = os.getloadavg()[0], f"chaos-{os.getpid()}"
     try:
-        if demo(["--name", name, "--provider", "local"]):
-            return 2
+        shop = [sys.executable, "-m", "demo", "--name", name, "--provider", "local"]
+        if code := subprocess.run(shop, check=False).returncode:
+            return code
         found = asyncio.run(
             _measured(harness.up(name, node=True, provider="local"), scenes.SHORT if chosen.short else scenes.FULL)
         )
