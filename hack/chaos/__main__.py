@@ -77,7 +77,7 @@ def _result(found: dict[str, Tally]) -> Result:
             f"A real node with the chart and the shop example; {RATE:.0f} pods a second, every second one forbidden "
             "(privileged, host network, no policy, borrowed labels, root in turn), each with a scheduling gate, deleted as "
             "soon as it is let in. *Refused unjudged*: a starting API server does not know the gate's parameters yet and "
-            "refuses every pod until it does."
+            "refuses every pod until it does, some half a minute later (kubernetes/kubernetes#124237)."
         ),
         tables=(Written(head, tuple(_row(scene, tally) for scene, tally in found.items())),),
         remarks=tuple(f"said without a verdict: {word}" for word in words),

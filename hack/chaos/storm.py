@@ -94,7 +94,7 @@ async def _try(api: Client, tally: Tally, kind: str, pod: KubeObject) -> None:
             tally.refused[kind] += 1
         else:
             tally.undecided[kind] += 1
-            tally.words[str(error)[:200]] += 1
+            tally.words[str(error).rpartition("denied request: ")[2][:160]] += 1
     except KubeError as error:
         tally.unreached[kind] += 1
         tally.words[type(error).__name__] += 1
