@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import cluster as harness
+from bench.waiting import until
 from chaos.storm import RATE, Tally, a_storm
 from demo.install import NAMESPACE as SYSTEM
 
@@ -81,9 +82,11 @@ def asked_at_least(seconds: float) -> int:
 async def _judged(tally: Tally) -> None:
     """Wait until a compliant pod was let in again: a new API server finds the gate's parameters after half a minute."""
     before = tally.admitted["compliant"]
-    async with asyncio.timeout(_KNOWN_WITHIN):
-        while tally.admitted["compliant"] == before:
-            await asyncio.sleep(_LOOK)
+
+    async def again() -> bool:
+        return tally.admitted["compliant"] > before
+
+    await until(again, every=_LOOK, within=_KNOWN_WITHIN)
 
 
 async def _scale(target: harness.Cluster, component: str, replicas: int) -> None:
