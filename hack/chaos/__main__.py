@@ -38,9 +38,8 @@ def main(arguments: list[str]) -> int:
         shop = [sys.executable, "-m", "demo", "--name", name, "--provider", "local"]
         if code := subprocess.run(shop, check=False).returncode:
             return code
-        found = asyncio.run(
-            _measured(harness.up(name, node=True, provider="local"), scenes.SHORT if chosen.short else scenes.FULL)
-        )
+        target = harness.up(name, node=True, provider="local")
+        found = asyncio.run(_measured(target, scenes.SHORT if chosen.short else scenes.FULL))
     except harness.ClusterError as problem:
         say(f"the storms could not be run: {problem}")
         return 2

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from bartizan.api.names import KubeObject
+from bench import pods
 
 NAMESPACE: Final = "shop"
 _GATE: Final = "bartizan.dev/storm"
@@ -15,28 +16,12 @@ _GATE: Final = "bartizan.dev/storm"
 
 def compliant(name: str) -> KubeObject:
     """A pod of the shop's `web`, as its Deployment makes it."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "namespace": NAMESPACE, "labels": {"app": "web"}},
-        "spec": {
-            "serviceAccountName": "web",
-            "automountServiceAccountToken": False,
-            "schedulingGates": [{"name": _GATE}],
-            "securityContext": {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
-            "containers": [
-                {
-                    "name": "app",
-                    "image": "bartizan.local/agnhost:2",
-                    "securityContext": {
-                        "allowPrivilegeEscalation": False,
-                        "readOnlyRootFilesystem": True,
-                        "capabilities": {"drop": ["ALL"]},
-                    },
-                }
-            ],
-        },
-    }
+    pod = pods.compliant({"name": name, "namespace": NAMESPACE, "labels": {"app": "web"}}, "web")
+    spec = pod["spec"]
+    spec |= {"automountServiceAccountToken": False, "schedulingGates": [{"name": _GATE}]}
+    spec["securityContext"]["runAsUser"] = 65532
+    spec["containers"][0]["securityContext"]["readOnlyRootFilesystem"] = True
+    return pod
 
 
 def privileged(name: str) -> KubeObject:

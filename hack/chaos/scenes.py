@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
 import cluster as harness
 from bench.waiting import until
 from chaos.storm import RATE, Tally, a_storm
+from demo import components
 from demo.install import NAMESPACE as SYSTEM
 
-Scene = Callable[[harness.Cluster], Awaitable[Tally]]
 _COMPONENTS: Final = ("controller", "webhook")
-_READY: Final = "--timeout=180s"
 _LOOK: Final = 0.5
 _KNOWN_WITHIN: Final = 120.0
 """Seconds after which a restarted API server that refuses everything counts as broken."""
@@ -42,12 +40,12 @@ async def nobody_home(target: harness.Cluster, seconds: float) -> Tally:
     """Scale controller and webhook to nothing for so long, and back."""
     try:
         for component in _COMPONENTS:
-            await _scale(target, component, 0)
+            await asyncio.to_thread(components.scale, target, component, 0)
         async with a_storm(target.kubeconfig) as tally:
             await asyncio.sleep(seconds)
     finally:
         for component in _COMPONENTS:
-            await _scale(target, component, 2)
+            await asyncio.to_thread(components.scale, target, component, 2)
     return tally
 
 
@@ -69,7 +67,7 @@ async def replicas_killed(target: harness.Cluster) -> Tally:
         for component in _COMPONENTS:
             for name in await _names(target, component):
                 await _kubectl(target, "delete", "pod", name, "-n", SYSTEM, "--grace-period=0", "--force")
-                await _ready(target, component)
+                await asyncio.to_thread(components.ready, target, component)
         await asyncio.sleep(_REST)
     return tally
 
@@ -89,21 +87,8 @@ async def _judged(tally: Tally) -> None:
     await until(again, every=_LOOK, within=_KNOWN_WITHIN)
 
 
-async def _scale(target: harness.Cluster, component: str, replicas: int) -> None:
-    label = f"app.kubernetes.io/component={component}"
-    await _kubectl(target, "scale", "deploy", "-n", SYSTEM, "-l", label, f"--replicas={replicas}")
-    await _ready(target, component)
-    if replicas == 0:
-        await _kubectl(target, "wait", "--for=delete", "pod", "-n", SYSTEM, "-l", label, "--timeout=60s")
-
-
-async def _ready(target: harness.Cluster, component: str) -> None:
-    label = f"app.kubernetes.io/component={component}"
-    await _kubectl(target, "rollout", "status", "deploy", "-n", SYSTEM, "-l", label, _READY)
-
-
 async def _names(target: harness.Cluster, component: str) -> list[str]:
-    label = f"app.kubernetes.io/component={component}"
+    label = components.selector(component)
     found = json.loads(await _kubectl(target, "get", "pods", "-n", SYSTEM, "-l", label, "-o", "json"))
     return [item["metadata"]["name"] for item in found["items"]]
 

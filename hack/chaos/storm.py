@@ -14,37 +14,33 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bartizan.api.names import KubeObject
+from bartizan.core.checks.render import GATE
 from bartizan.core.model import ObjectRef
 from bartizan.kube.client import Client
 from bartizan.kube.errors import ForbiddenError, InvalidError, KubeError
 from chaos import pods
 
-GATE = "ValidatingAdmissionPolicy 'bartizan-gate'"
+_BY_THE_GATE = f"ValidatingAdmissionPolicy '{GATE}'"
 RATE = 5.0
 """Pods a second."""
 _UNLIMITED = 1000
 _UNDECIDED = ("failed to configure", "failed to find resource", "no params found", "not yet synced", "failed to sync")
 """What the API server says while it does not know the parameters of its policies: it refuses without having judged."""
-
 _INJECTION = " J-0"
 """What a pod is refused for that the mutating policy did not add to, because that one does not know its parameters either."""
-
-
-def _counter() -> Counter[str]:
-    return Counter()
 
 
 @dataclass
 class Tally:
     """What became of the pods, by what they were."""
 
-    admitted: Counter[str] = field(default_factory=_counter)
-    refused: Counter[str] = field(default_factory=_counter)
-    undecided: Counter[str] = field(default_factory=_counter)
+    admitted: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    undecided: Counter[str] = field(default_factory=Counter)
     """Refused because the API server could not judge: closed, and not for good."""
-    unreached: Counter[str] = field(default_factory=_counter)
+    unreached: Counter[str] = field(default_factory=Counter)
     """The API server was away, or said that it was too busy."""
-    words: Counter[str] = field(default_factory=_counter)
+    words: Counter[str] = field(default_factory=Counter)
     """What was said where it was no verdict of the gate's."""
 
     @property
@@ -94,7 +90,7 @@ async def _try(api: Client, tally: Tally, kind: str, pod: KubeObject) -> None:
         made = await api.create(pod, manager="storm")
     except (ForbiddenError, InvalidError) as error:
         said = str(error).rpartition("denied request: ")[2]
-        judged = GATE in str(error) and not any(words in said for words in _UNDECIDED)
+        judged = _BY_THE_GATE in str(error) and not any(words in said for words in _UNDECIDED)
         if judged and not (kind == "compliant" and _INJECTION in said):
             tally.refused[kind] += 1
         else:

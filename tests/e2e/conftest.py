@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 import cluster as harness
+from demo import components
 from waiting import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -74,18 +75,14 @@ class Shop:
 
     def logs(self, component: str) -> str:
         """Return everything the pods of a component have logged, restarts included."""
-        label = f"app.kubernetes.io/component={component}"
+        label = components.selector(component)
         now = self.kubectl("logs", "-n", SYSTEM, "-l", label, "--tail=-1", "--prefix").stdout
         before = self.kubectl("logs", "-n", SYSTEM, "-l", label, "--tail=-1", "--previous", check=False).stdout
         return before + now
 
     def scale(self, component: str, replicas: int) -> None:
         """Set the number of pods of a component and wait until it is so."""
-        label = f"app.kubernetes.io/component={component}"
-        self.kubectl("scale", "deploy", "-n", SYSTEM, "-l", label, f"--replicas={replicas}")
-        self.kubectl("rollout", "status", "deploy", "-n", SYSTEM, "-l", label, "--timeout=120s")
-        if replicas == 0:
-            eventually(lambda: not self.items("pods", SYSTEM, label), within=60)
+        components.scale(self.cluster, component, replicas)
 
 
 @pytest.fixture(scope="session")
