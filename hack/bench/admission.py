@@ -14,6 +14,7 @@ from bartizan.kube.clock import SystemClock
 from bartizan.kube.credentials import Credentials
 from bench.landscape import Landscape, is_ready, policy_ref
 from bench.numbers import milliseconds, percentile
+from bench.pods import compliant
 from bench.progress import say
 from bench.result import Result, Table
 from bench.sight import a_sight
@@ -79,23 +80,7 @@ async def _furnish(stage: Stage) -> None:
 
 
 def _pod(labels: dict[str, str]) -> bytes:
-    pod = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"generateName": "bench-", "labels": labels},
-        "spec": {
-            "serviceAccountName": _SERVICE,
-            "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-            "containers": [
-                {
-                    "name": "app",
-                    "image": "app:1",
-                    "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
-                }
-            ],
-        },
-    }
-    return json.dumps(pod).encode()
+    return json.dumps(compliant({"generateName": "bench-", "labels": labels}, _SERVICE)).encode()
 
 
 async def _create(session: aiohttp.ClientSession, place: str, body: bytes) -> tuple[int, bytes]:

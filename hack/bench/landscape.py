@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from bartizan.api.kinds import NETWORK_POLICY, POLICY, SECRET
 from bartizan.api.names import KubeObject, network_policy_name
 from bartizan.core.model import ObjectRef, PolicyKey
+from bench.pods import compliant
 
 EDGES = 5
 
@@ -72,23 +73,7 @@ class Landscape:
     def pods(self) -> list[KubeObject]:
         """One pod of every service, which stays Pending where there is no node."""
         return [
-            {
-                "apiVersion": "v1",
-                "kind": "Pod",
-                "metadata": {"name": name, "namespace": place, "labels": {"app": name}},
-                "spec": {
-                    "serviceAccountName": name,
-                    "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-                    "containers": [
-                        {
-                            "name": "app",
-                            "image": "app:1",
-                            "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
-                        }
-                    ],
-                },
-            }
-            for place, name in self.keys
+            compliant({"name": name, "namespace": place, "labels": {"app": name}}, name) for place, name in self.keys
         ]
 
     def policy(self, key: PolicyKey) -> KubeObject:
