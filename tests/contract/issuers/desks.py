@@ -35,14 +35,11 @@ from bartizan.signers.builtin import BuiltinSigner
 from bartizan.signers.protocol import RemoteSigner
 from bartizan.testing import FakeKube, a_policy_view, a_snapshot
 from contract.issuers.corporate import NOW, Corporate, Signature
+from unit.pki.builders import nothing_else
 
 RELEASE = "bartizan-system"
 DOMAIN = ObjectRef(api_version=TRUST_DOMAIN.api_version, kind=TRUST_DOMAIN.kind, namespace="", name="default")
 CERTIFICATE = ObjectRef(api_version="v1", kind="Secret", namespace="shop", name="orders-tls")
-
-
-async def _nothing_else() -> None:
-    """No Secret bears the name but those in the picture."""
 
 
 @dataclass
@@ -129,7 +126,7 @@ class Desk:
         snapshot = a_snapshot(self.policy, services=self.services)
         secret = self.kube.peek(CERTIFICATE)
         try:
-            outcome = await self.certificates.outcome(self.policy, secret, snapshot, self.now, find=_nothing_else)
+            outcome = await self.certificates.outcome(self.policy, secret, snapshot, self.now, find=nothing_else)
         except UnstableDecisionError:
             return None
         for apply in outcome.applies:

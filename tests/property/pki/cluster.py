@@ -29,14 +29,11 @@ from bartizan.kube.errors import KubeError
 from bartizan.signers.builtin import BuiltinSigner
 from bartizan.testing import FakeKube, a_namespace, a_policy
 from property.pki.verifying import verifies
+from unit.pki.builders import nothing_else
 
 RELEASE = "bartizan-system"
 START = datetime.fromisoformat("2026-03-01T12:00:00+00:00")
 DOMAIN = "prod.example.com"
-
-
-async def _nothing_else() -> None:
-    """No Secret bears the name but those in the picture."""
 
 
 class CrashError(Exception):
@@ -152,7 +149,7 @@ class Process:
         snapshot = self.world.snapshot()
         policy = snapshot.policies[key]
         secret = self.world.item(SECRET, policy.namespace, policy.spec.secret_name(policy.name))
-        outcome = await self.certificates.outcome(policy, secret, snapshot, self.clock.now(), find=_nothing_else)
+        outcome = await self.certificates.outcome(policy, secret, snapshot, self.clock.now(), find=nothing_else)
         self.due.append(outcome.look_after or timedelta(hours=1))
         for apply in outcome.applies:
             await self.writer.apply(apply)
