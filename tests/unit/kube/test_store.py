@@ -82,7 +82,8 @@ def test_what_is_held_is_told_the_same_however_it_is_held(kinds):
     assert store.list(SECRET, "shop") == items
     assert store.list(SECRET, "shop", mark="b") == items[1::2]
     assert [store.get(ref(item["metadata"]["name"])) for item in items] == items
-    assert (store.version(ref("a399")), store.version(ref("c"))) == ("399", None)
+    versions = store.versions(SECRET, "shop")
+    assert (versions[ref("a399")][1], versions.get(ref("c"))) == ("399", None)
     assert store.versions(SECRET, "other") == {ref("a", "other"): ("u", "1")}
     assert len(store.versions(SECRET)) == 801
     assert (store.delete(ref("a399")), store.delete(ref("a399")), store.get(ref("a399"))) == (True, False, None)

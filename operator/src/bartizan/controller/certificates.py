@@ -58,7 +58,7 @@ _CACHED_FOR: Final = timedelta(seconds=60)
 @dataclass(frozen=True, slots=True)
 class _Cached:
     versions: tuple[str, dict[ObjectRef, tuple[str, str]]]
-    """The TrustDomain's, and all Secrets' beside which those of its authorities are."""
+    """Of the TrustDomain, and of every Secret in the release's namespace, where those of its authorities are."""
     until: datetime
     plan: AuthorityPlan
 

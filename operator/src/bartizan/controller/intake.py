@@ -31,9 +31,9 @@ class Intake:
     def answered(self, answer: KubeObject, apply: Apply, by: Key | None) -> None:
         """The API server answered a write of our own so; `by` has not to look for what was meant to the letter."""
         ref = ObjectRef.of(answer)
-        known = by and as_meant(apply, self._world.store.get(ref), answer)
+        told = {by} if by and as_meant(apply, self._world.store.get(ref), answer) else set()
         if self._world.store.apply(answer):
-            self._queue(self._world.changed(ref) - ({by} if by and known else frozenset()))
+            self._queue(self._world.changed(ref) - told)
 
     def changed(self, ref: ObjectRef) -> None:
         """The object at `ref` came, changed or went, and the store knows: for sources that write to the store themselves."""

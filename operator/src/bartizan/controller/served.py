@@ -94,7 +94,7 @@ class Served:
         edges = _edges(said)
         gone = self._cut_off(policy, now)
         # Where nothing can be seen and nothing is replaced, pods and certificates need not be read either.
-        idle = not self._probed and policy.spec.mtls.on_rotation.strategy != "Restart" and not gone.uids
+        idle = not self._follows(policy) and not gone.uids
         pods = () if idle else pods_of(policy, self._world.store.list(POD, namespace=policy.namespace))
         last = _restarted(said)
         uid, words = self._refused.get(policy.key, ("", ""))
@@ -116,9 +116,13 @@ class Served:
     def indifferent(self, key: PolicyKey) -> bool:
         """Whether nothing is to be done about the policy's pods once a new certificate is in its Secret."""
         policy = self._world.policy(key)
-        if not isinstance(policy, PolicyView) or self._probed or policy.spec.mtls.on_rotation.strategy == "Restart":
+        if not isinstance(policy, PolicyView) or self._follows(policy):
             return False
         return not self._world.mounted.certificates(key, signer_name(policy.spec.identity.trust_domain))
+
+    def _follows(self, policy: PolicyView) -> bool:
+        """Whether what its pods do with a new certificate is looked at, or they are replaced for it."""
+        return self._probed or policy.spec.mtls.on_rotation.strategy == "Restart"
 
     def _cut_off(self, policy: PolicyView, now: datetime) -> CutOff:
         """Return whose own certificate nobody accepts any more; one that has ended does not count."""

@@ -57,7 +57,7 @@ WATCHED: Final[tuple[tuple[Kind, str], ...]] = (
     (NETWORK_POLICY, ""),
     (POLICY, ""),
 )
-"""What is watched in the whole cluster, and by which label selector; policies last, so that a first look knows the rest."""
+"""What is watched in the whole cluster, and by which label selector."""
 AROUND: Final[tuple[tuple[Kind, str], ...]] = ((POD, ""), (INGRESS, ""))
 """What gaps are found in besides."""
 _PROBE_FIRST: Final = timedelta(milliseconds=250)

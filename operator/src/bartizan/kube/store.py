@@ -101,11 +101,6 @@ class Store:
             self._recent.move_to_end(ref)
         return found
 
-    def version(self, ref: ObjectRef) -> str | None:
-        """Return the resourceVersion of the object, or None where it is not held."""
-        held = self._held(ref)
-        return held.version if held else None
-
     def list(self, kind: Kind, namespace: str = "", *, mark: str | None = None) -> list[KubeObject]:
         """Return all objects of `kind`, of one namespace if given, of one `mark` if given."""
         return [

@@ -23,7 +23,7 @@ _CONNECT: Final = 10.0
 _ANSWER: Final = 30.0
 """Seconds for a whole request; the API server itself gives up webhooks and etcd at 10 to 30."""
 _AT_ONCE: Final = 16
-"""Requests under way at once, watches aside. More only wait in the API server, and each connection costs 300 KiB here."""
+"""Requests under way at once, watches aside. More only wait in the API server, and each holds a TLS connection meanwhile."""
 _WATCH_MARGIN: Final = timedelta(seconds=10)
 """What a watch may last beyond the server's own deadline before it counts as dead."""
 _KEEPALIVE: Final = (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3), ("TCP_USER_TIMEOUT", 60_000))

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
@@ -45,8 +44,6 @@ def run_controller(environ: Mapping[str, str]) -> None:
     settings = controller_settings(environ)
     configure_logs(settings.log_level)
     small_tls_buffers()
-    if settings.kubeconfig:
-        os.environ["KUBECONFIG"] = str(settings.kubeconfig)
     with first_refusal():
         asyncio.run(_run(settings))
 
